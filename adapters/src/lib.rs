@@ -1,0 +1,11 @@
+//! Adapters: everything that touches the world outside the log and is not HTTP of ours: object
+//! storage, secrets, the clock, identifiers, media, scorers.
+
+pub mod clock;
+pub mod generate;
+pub mod ids;
+pub mod media;
+pub mod scorer;
+pub mod secrets;
+pub mod storage;
+pub mod strip;

@@ -1,0 +1,121 @@
+//! What handlers share.
+
+use firsthand_adapters::secrets::Secrets;
+use firsthand_adapters::storage::ObjectStore;
+use firsthand_domain::{Book, Timestamp};
+use firsthand_eventstore::{Clock, Ledger, Store};
+use firsthand_projections::Follower;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use ulid::Ulid;
+
+/// How long a reader waits for the projections to reach what was written; then he is answered from
+/// what is there.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How verification codes reach phones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PhoneSender {
+    /// Nothing is sent; every code is `000000` (only in `dev` and `demo`, spec section 21).
+    Fixed,
+    /// No sender is configured: verification is not available.
+    Unavailable,
+}
+
+/// What differs between `dev` and production.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How verification codes reach phones.
+    pub phone_sender: PhoneSender,
+    /// Whether workers register without the operator's token.
+    pub open_registration: bool,
+    /// Submissions that a worker may begin each day (spec section 11).
+    pub submissions_per_day: i64,
+}
+
+/// Everything that a handler may touch.
+pub struct Parts {
+    /// The only way to change anything.
+    pub ledger: Ledger,
+    /// The read models' progress.
+    pub read_models: Arc<Follower>,
+    /// Object storage.
+    pub objects: ObjectStore,
+    /// Keyed hashes and seals.
+    pub secrets: Secrets,
+    /// The clock.
+    pub clock: Clock,
+    /// The operator's bearer token.
+    pub operator_token: String,
+    /// Where uploads are received before they go to object storage.
+    pub upload_dir: PathBuf,
+    /// What differs between `dev` and production.
+    pub limits: Limits,
+    /// Work that goes on when a client goes away runs here.
+    pub tracker: TaskTracker,
+    /// Told when the service stops: long-polls answer at once.
+    pub stopping: CancellationToken,
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Parts>);
+
+impl fmt::Debug for AppState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppState").finish_non_exhaustive()
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Shares the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Mints a ULID.
+    pub fn mint(&self) -> Ulid {
+        firsthand_adapters::ids::mint(self.now())
+    }
+
+    /// Returns the database.
+    pub fn store(&self) -> &Store {
+        self.ledger.store()
+    }
+
+    /// Waits until the read models hold everything that this process has committed to a book's
+    /// part, so that a buyer reads his own writes in every list.
+    pub async fn catch_up(&self, book: Book) {
+        self.catch_up_part(self.store().part_of_book(book)).await;
+    }
+
+    /// Waits until the read models hold everything that this process has committed to any part.
+    pub async fn catch_up_all(&self) {
+        for part in self.store().all_parts() {
+            self.catch_up_part(part).await;
+        }
+    }
+
+    async fn catch_up_part(&self, part: i16) {
+        let Some(head) = self.ledger.head(part).map(|head| *head.borrow()) else { return };
+        if !self.read_models.reach(part, head, PATIENCE).await {
+            tracing::warn!(part, head, "the read models are behind");
+        }
+    }
+}

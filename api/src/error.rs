@@ -1,0 +1,390 @@
+//! Errors: one table from what went wrong to status, type, code and words (spec section 2, design
+//! D14). There is no catch-all arm; 5xx bodies are constant text.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use firsthand_domain::Rejection;
+use firsthand_eventstore::{ExecuteError, StoreError};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Where the error pages are.
+const DOC_BASE: &str = "https://docs.firsthandapi.com/errors/";
+
+/// Where credits are bought.
+const PURCHASE_URL: &str = "https://api.firsthandapi.com/v1/billing/credits/purchase";
+
+/// One field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field, as `accepted_formats[0]`.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// What the client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The body or a parameter is invalid.
+    Invalid(Vec<FieldError>),
+    /// The body is not JSON.
+    MalformedJson,
+    /// The body is too large.
+    BodyTooLarge,
+    /// The content type is not JSON.
+    UnsupportedContentType,
+    /// The price is out of bounds.
+    PricingViolation(String),
+    /// No key, or none that opens anything.
+    Unauthenticated,
+    /// A provisioning route without the service's token.
+    ServiceTokenNeeded,
+    /// The key lacks a scope.
+    ScopeMissing(&'static str),
+    /// There is no such thing, or not in this book.
+    NotFound(&'static str),
+    /// There is no such route.
+    NoSuchRoute(Option<&'static str>),
+    /// The route has no such method.
+    NoSuchMethod,
+    /// The idempotency key is missing where one is required.
+    IdempotencyKeyMissing,
+    /// The idempotency key was used for another request.
+    IdempotencyConflict,
+    /// An upload's content is not what it claims to be.
+    MediaMismatch(String),
+    /// An upload is larger than its kind allows.
+    FileTooLarge(u64),
+    /// A name that exists once is taken.
+    Taken(&'static str),
+    /// A verification code is wrong or too old.
+    WrongCode,
+    /// The worker has begun enough for today.
+    DailyCap(i64),
+    /// A rule refused.
+    Rejected(Rejection),
+    /// Too much is queued.
+    Overloaded,
+    /// The log can't be written.
+    Unavailable,
+    /// Something that should not happen, with its cause for the log.
+    Internal(String),
+}
+
+/// One row of the table.
+struct Row {
+    status: StatusCode,
+    kind: &'static str,
+    code: &'static str,
+    message: String,
+}
+
+fn row(
+    status: StatusCode,
+    kind: &'static str,
+    code: &'static str,
+    message: impl Into<String>,
+) -> Row {
+    Row { status, kind, code, message: message.into() }
+}
+
+impl ApiError {
+    /// One wrong field.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+
+    fn row(&self) -> Row {
+        use StatusCode as S;
+        match self {
+            Self::Invalid(fields) => {
+                let first = fields.first().map_or_else(String::new, |first| {
+                    format!(": {} {}", first.field, first.message)
+                });
+                row(
+                    S::BAD_REQUEST,
+                    "validation_error",
+                    "validation_error",
+                    format!("invalid request{first}"),
+                )
+            }
+            Self::MalformedJson => row(
+                S::BAD_REQUEST,
+                "validation_error",
+                "malformed_json",
+                "the body is not valid JSON",
+            ),
+            Self::BodyTooLarge => row(
+                S::PAYLOAD_TOO_LARGE,
+                "validation_error",
+                "body_too_large",
+                "the body is larger than 256 KiB",
+            ),
+            Self::UnsupportedContentType => row(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "validation_error",
+                "unsupported_content_type",
+                "send application/json",
+            ),
+            Self::PricingViolation(message) => {
+                row(S::BAD_REQUEST, "pricing_violation", "pricing_violation", message.clone())
+            }
+            Self::Unauthenticated => row(
+                S::UNAUTHORIZED,
+                "authentication_error",
+                "authentication_error",
+                "no valid API key or token was given",
+            ),
+            Self::ServiceTokenNeeded => row(
+                S::UNAUTHORIZED,
+                "unauthorized",
+                "unauthorized",
+                "this route needs the service token",
+            ),
+            Self::ScopeMissing(scope) => row(
+                S::FORBIDDEN,
+                "authorization_error",
+                "scope_missing",
+                format!("this key lacks the scope {scope}"),
+            ),
+            Self::NotFound(kind) => {
+                row(S::NOT_FOUND, "not_found", "not_found", format!("no such {kind}"))
+            }
+            Self::NoSuchRoute(hint) => {
+                row(S::NOT_FOUND, "not_found", "no_such_route", hint.unwrap_or("no such route"))
+            }
+            Self::NoSuchMethod => row(
+                S::METHOD_NOT_ALLOWED,
+                "not_found",
+                "method_not_allowed",
+                "the route does not take this method",
+            ),
+            Self::IdempotencyKeyMissing => row(
+                S::BAD_REQUEST,
+                "validation_error",
+                "idempotency_key_missing",
+                "send an Idempotency-Key header of 1 to 255 characters",
+            ),
+            Self::IdempotencyConflict => row(
+                S::CONFLICT,
+                "idempotency_error",
+                "idempotency_conflict",
+                "the idempotency key was used for another request",
+            ),
+            Self::MediaMismatch(message) => row(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "validation_error",
+                "unsupported_media",
+                message.clone(),
+            ),
+            Self::FileTooLarge(limit) => row(
+                S::PAYLOAD_TOO_LARGE,
+                "validation_error",
+                "file_too_large",
+                format!("files of this kind may have {limit} bytes"),
+            ),
+            Self::Taken(what) => {
+                row(S::CONFLICT, "conflict", "taken", format!("this {what} is in use"))
+            }
+            Self::WrongCode => row(
+                S::BAD_REQUEST,
+                "validation_error",
+                "wrong_code",
+                "the code is wrong or too old; ask for a new one",
+            ),
+            Self::DailyCap(cap) => row(
+                S::CONFLICT,
+                "conflict",
+                "daily_cap",
+                format!(
+                    "you may begin {cap} submissions a day; the count starts anew at 00:00 UTC"
+                ),
+            ),
+            Self::Rejected(rejection) => rejected(rejection),
+            Self::Overloaded => row(
+                S::SERVICE_UNAVAILABLE,
+                "service_unavailable",
+                "overloaded",
+                "too much is queued; try again in a second",
+            ),
+            Self::Unavailable => row(
+                S::SERVICE_UNAVAILABLE,
+                "service_unavailable",
+                "unavailable",
+                "the service can't be reached right now; try again",
+            ),
+            Self::Internal(_) => row(
+                S::INTERNAL_SERVER_ERROR,
+                "internal_error",
+                "internal_error",
+                "something went wrong on our side; it has been logged",
+            ),
+        }
+    }
+
+    /// Returns the HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.row().status
+    }
+
+    /// Returns the stable code.
+    pub fn code(&self) -> &'static str {
+        self.row().code
+    }
+
+    /// Returns the cause that is logged and never shown.
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Internal(cause) => cause,
+            _ => "",
+        }
+    }
+
+    fn details(&self) -> Vec<Value> {
+        match self {
+            Self::Invalid(fields) => fields.iter().map(|field| json!(field)).collect(),
+            Self::Rejected(Rejection::InvalidSetting { field, message }) => {
+                vec![json!({"field": field, "message": message})]
+            }
+            Self::Rejected(Rejection::InsufficientCredits { required, available }) => vec![json!({
+                "current_balance_cents": available.get(),
+                "required_cents": required.get(),
+                "shortfall_cents": required.get() - available.get(),
+                "purchase_url": PURCHASE_URL,
+            })],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Renders the envelope.
+    pub fn body(&self, request_id: &str) -> Bytes {
+        let row = self.row();
+        let mut error = json!({
+            "type": row.kind,
+            "code": row.code,
+            "message": row.message,
+            "request_id": request_id,
+            "doc_url": format!("{DOC_BASE}{}", row.code),
+        });
+        let details = self.details();
+        if matches!(self, Self::Rejected(Rejection::InsufficientCredits { .. }))
+            && let (Some(error), Some(Value::Object(money))) =
+                (error.as_object_mut(), details.first())
+        {
+            error.extend(money.clone());
+        }
+        if !details.is_empty() {
+            error["details"] = Value::Array(details);
+        }
+        Bytes::from(json!({ "error": error }).to_string())
+    }
+}
+
+fn rejected(rejection: &Rejection) -> Row {
+    use StatusCode as S;
+    let conflict = |code| row(S::CONFLICT, "conflict", code, rejection.to_string());
+    match rejection {
+        Rejection::NotFound { .. } => {
+            row(S::NOT_FOUND, "not_found", "not_found", rejection.to_string())
+        }
+        Rejection::AlreadyExists { .. } => conflict("already_exists"),
+        Rejection::InsufficientCredits { .. } => row(
+            S::PAYMENT_REQUIRED,
+            "insufficient_credits",
+            "insufficient_credits",
+            rejection.to_string(),
+        ),
+        Rejection::AmountOverflow => {
+            row(S::BAD_REQUEST, "validation_error", "amount_out_of_range", rejection.to_string())
+        }
+        Rejection::FreeTierJobLimit => {
+            row(S::FORBIDDEN, "free_tier_job_limit", "free_tier_job_limit", rejection.to_string())
+        }
+        Rejection::JobNotActive { .. } => conflict("job_not_active"),
+        Rejection::JobFull => conflict("job_full"),
+        Rejection::TooManyWorkers => conflict("too_many_workers"),
+        Rejection::AlreadyAccepted => conflict("already_accepted"),
+        Rejection::WorkerSuspended { .. } => conflict("worker_suspended"),
+        Rejection::WrongSubmissionStatus { .. } => conflict("wrong_submission_status"),
+        Rejection::WindowOver => conflict("window_over"),
+        Rejection::WrongFileCount { .. } => {
+            row(S::BAD_REQUEST, "validation_error", "wrong_file_count", rejection.to_string())
+        }
+        Rejection::NotCompleted => conflict("not_completed"),
+        Rejection::AlreadyRated => conflict("already_rated"),
+        Rejection::TooEarly => conflict("too_early"),
+        Rejection::PhoneAlreadyVerified => conflict("phone_already_verified"),
+        Rejection::ScopeNotHeld => {
+            row(S::FORBIDDEN, "authorization_error", "scope_not_held", rejection.to_string())
+        }
+        Rejection::KeyRevoked => conflict("key_revoked"),
+        Rejection::LastManagingKey => conflict("last_managing_key"),
+        Rejection::InvalidSetting { .. } => {
+            row(S::BAD_REQUEST, "validation_error", "validation_error", rejection.to_string())
+        }
+        Rejection::OutOfBalance { .. } => row(
+            S::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "internal_error",
+            "something went wrong on our side; it has been logged",
+        ),
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        if matches!(self, Self::Overloaded | Self::Unavailable) {
+            // A number: the published client can't read a date (spec section 1, rule 5).
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if matches!(self, Self::Unauthenticated) {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<ExecuteError> for ApiError {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Overloaded => Self::Overloaded,
+            ExecuteError::Unavailable => Self::Unavailable,
+            ExecuteError::KeyReused => Self::IdempotencyConflict,
+        }
+    }
+}
+
+/// Writes an error with all its causes, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Database(_) | StoreError::Append(_) => {
+                tracing::warn!(error = chain(&error), "the database can't be reached");
+                Self::Unavailable
+            }
+            StoreError::Migrate(_) | StoreError::Corrupt { .. } => Self::Internal(chain(&error)),
+        }
+    }
+}

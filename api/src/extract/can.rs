@@ -1,0 +1,125 @@
+//! `Can<Scope>`: a buyer whose key grants a scope.
+
+use crate::app::AppState;
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderMap, header, request::Parts};
+use firsthand_adapters::secrets;
+use firsthand_domain::api_keys::{Scope, Scopes};
+use firsthand_domain::ids::{ApiKeyId, OrganizationId};
+use firsthand_domain::{Book, Environment, State, StreamId};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// What a route demands of a key: one of these scopes; any key if there are none.
+pub trait Demand: Send + Sync + 'static {
+    /// One of these must be granted.
+    const ONE_OF: &'static [Scope];
+}
+
+macro_rules! demands {
+    ($($(#[$meta:meta])* $name:ident = [$($scope:ident),*];)*) => {$(
+        $(#[$meta])*
+        #[derive(Debug)]
+        pub struct $name;
+        impl Demand for $name {
+            const ONE_OF: &'static [Scope] = &[$(Scope::$scope),*];
+        }
+    )*};
+}
+
+demands! {
+    /// Any valid key.
+    Anybody = [];
+    /// `jobs:read`.
+    JobsRead = [JobsRead];
+    /// `jobs:write`.
+    JobsWrite = [JobsWrite];
+    /// `keys:manage`.
+    KeysManage = [KeysManage];
+    /// `audit:read`.
+    AuditRead = [AuditRead];
+    /// `audit:read` or `jobs:read`.
+    AuditOrJobsRead = [AuditRead, JobsRead];
+    /// `usage:read` or `billing:read`.
+    BillingRead = [UsageRead];
+}
+
+/// An authorized buyer.
+#[derive(Debug)]
+pub struct Can<D> {
+    /// The key that was used.
+    pub key_id: ApiKeyId,
+    /// Whose it is.
+    pub organization_id: OrganizationId,
+    /// Which book it opens.
+    pub environment: Environment,
+    /// What it grants.
+    pub scopes: Scopes,
+    demand: PhantomData<D>,
+}
+
+impl<D> Can<D> {
+    /// Returns the book that the key opens.
+    pub fn book(&self) -> Book {
+        Book::Organization(self.organization_id, self.environment)
+    }
+
+    /// Returns who acts, for the log.
+    pub fn actor(&self) -> String {
+        self.key_id.to_string()
+    }
+
+    /// Refuses unless the key grants another scope too.
+    pub fn must_also(&self, scope: Scope) -> Result<(), ApiError> {
+        if self.scopes.grants(scope) { Ok(()) } else { Err(ApiError::ScopeMissing(scope.as_str())) }
+    }
+}
+
+/// Returns the bearer token of a request.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl<D: Demand> FromRequestParts<AppState> for Can<D> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        let secret = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
+        let environment = [Environment::Live, Environment::Test]
+            .into_iter()
+            .find(|environment| secret.starts_with(secrets::key_prefix(*environment)))
+            .ok_or(ApiError::Unauthenticated)?;
+        // The checksum is checked before anything is looked up.
+        let ulid = secrets::opens(secrets::key_prefix(environment), secret)
+            .ok_or(ApiError::Unauthenticated)?;
+        let key_id = ApiKeyId::new(ulid);
+        let state = app.ledger.current(StreamId::ApiKey(key_id)).await?;
+        let hash = app.secrets.digest_hex("api-key", secret);
+        let key = match &*state {
+            State::ApiKey(key) if key.environment == environment && key.opens(&hash, app.now()) => {
+                key
+            }
+            _ => return Err(ApiError::Unauthenticated),
+        };
+        if let Some(context) = parts.extensions.get::<Arc<RequestContext>>() {
+            // Set once: a request is authorized once.
+            drop(context.book.set(key.book()));
+        }
+        if let Some(first) = D::ONE_OF.first()
+            && !D::ONE_OF.iter().any(|scope| key.scopes.grants(*scope))
+        {
+            return Err(ApiError::ScopeMissing(first.as_str()));
+        }
+        Ok(Self {
+            key_id,
+            organization_id: key.organization_id,
+            environment,
+            scopes: key.scopes,
+            demand: PhantomData,
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! JSON bodies, with errors that name the field.
+
+use crate::app::AppState;
+use crate::error::ApiError;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use serde::de::DeserializeOwned;
+
+/// A JSON body. An empty one reads as `{}`, since the published client sends none where nothing is
+/// to be said (spec section 1, rule 2).
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+fn is_json(request: &Request) -> bool {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return false };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+        || essence.to_ascii_lowercase().ends_with("+json")
+}
+
+impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, ApiError> {
+        let json = is_json(&request);
+        let body = Bytes::from_request(request, app).await.map_err(|rejection| {
+            if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+                ApiError::BodyTooLarge
+            } else {
+                ApiError::MalformedJson
+            }
+        })?;
+        if body.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        if !json {
+            return Err(ApiError::UnsupportedContentType);
+        }
+        parse(&body).map(Self)
+    }
+}
+
+/// Reads a body. Only when that fails is it read again to find out which field is wrong.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if let Ok(value) = serde_json::from_slice(body) {
+        return Ok(value);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let error = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) => error,
+        // The value is well-formed, so something follows it.
+        Ok(_value) => return Err(ApiError::MalformedJson),
+    };
+    // A value of the wrong kind may be reported as bad syntax: what counts is whether it is JSON.
+    if !error.inner().is_data() && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() {
+        return Err(ApiError::MalformedJson);
+    }
+    let message = error.inner().to_string();
+    // serde_json appends the place in the text, which says less than the field.
+    let message = message.split(" at line ").next().unwrap_or_default();
+    let named = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    let path = error.path().to_string();
+    let field = match (path.as_str(), named) {
+        ("." | "?", Some(named)) => named.to_owned(),
+        (path, Some(named)) => format!("{path}.{named}"),
+        ("." | "?", None) => "body".to_owned(),
+        (path, None) => path.to_owned(),
+    };
+    Err(ApiError::field(field, message))
+}

@@ -1,0 +1,72 @@
+//! Health, metrics, and answers to what does not exist.
+
+use crate::app::AppState;
+use crate::error::ApiError;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use firsthand_eventstore::tasks;
+use firsthand_projections::{CURSOR, projector};
+use serde_json::{Value, json};
+
+/// The process runs.
+pub async fn livez() -> &'static str {
+    "ok"
+}
+
+/// The service can serve: database, migrations, and how far the projections are behind.
+pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Value>) {
+    if app.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "stopping"})));
+    }
+    let lag = projector::lag(app.store(), CURSOR).await;
+    let reactors = projector::lag(app.store(), "reactors").await;
+    match (lag, reactors) {
+        (Ok(projections), Ok(reactors)) => {
+            let body = json!({
+                "status": "ready",
+                "database": "ok",
+                "lag_events": {"projections": projections, "reactors": reactors},
+            });
+            (StatusCode::OK, Json(body))
+        }
+        _ => {
+            let body = json!({"status": "unavailable", "database": "unreachable"});
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+        }
+    }
+}
+
+/// Figures in Prometheus' text form.
+pub async fn metrics(State(app): State<AppState>) -> Result<String, ApiError> {
+    let counts = tasks::counts(app.store()).await?;
+    let lag = projector::lag(app.store(), CURSOR).await?;
+    let heads = firsthand_eventstore::read::heads(app.store()).await?;
+    let events: i64 = heads.iter().map(|(_, head)| head).sum();
+    Ok(format!(
+        "# HELP firsthand_events_total Events in the log.\n\
+         # TYPE firsthand_events_total counter\n\
+         firsthand_events_total {events}\n\
+         # HELP firsthand_projection_lag_events Events that the read models do not hold yet.\n\
+         # TYPE firsthand_projection_lag_events gauge\n\
+         firsthand_projection_lag_events {lag}\n\
+         # HELP firsthand_tasks Tasks that are owed, by state.\n\
+         # TYPE firsthand_tasks gauge\n\
+         firsthand_tasks{{state=\"waiting\"}} {}\n\
+         firsthand_tasks{{state=\"dead\"}} {}\n",
+        counts.waiting, counts.dead
+    ))
+}
+
+/// Answers what no route matches. The task API is announced but not built yet (spec section 15).
+pub async fn no_such_route(uri: Uri) -> ApiError {
+    let hint = uri.path().starts_with("/v1/tasks").then_some(
+        "the task API comes after the job API; post a job of type feedback at /v1/jobs instead",
+    );
+    ApiError::NoSuchRoute(hint)
+}
+
+/// Answers a method that a route does not take.
+pub async fn no_such_method() -> ApiError {
+    ApiError::NoSuchMethod
+}

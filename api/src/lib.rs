@@ -1,0 +1,73 @@
+//! The HTTP API: requests become commands and queries, decisions become answers.
+//!
+//! No rule is decided here and no SQL is written here. Every route stands in [`router`].
+
+pub mod app;
+mod command;
+mod context;
+pub mod error;
+mod extract;
+mod geo;
+mod health;
+mod operator;
+mod v1;
+mod views;
+mod worker;
+
+pub use app::{AppState, Limits, PhoneSender};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+
+/// The largest JSON body in bytes; uploads have limits of their own.
+const JSON_LIMIT: usize = 256 * 1024;
+
+/// Every route of the service.
+pub fn router(app: AppState) -> Router {
+    Router::new()
+        .merge(buyer())
+        .merge(worker::router())
+        .route("/internal/operator/grants", post(operator::grant_credits))
+        .route("/internal/operator/trial_balance", get(operator::trial_balance))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .fallback(health::no_such_route)
+        .method_not_allowed_fallback(health::no_such_method)
+        .layer(DefaultBodyLimit::max(JSON_LIMIT))
+        .layer(from_fn_with_state(app.clone(), context::layer))
+        .with_state(app)
+}
+
+fn buyer() -> Router<AppState> {
+    Router::new()
+        .route("/v1/auth/signup", post(v1::auth::sign_up))
+        .route("/v1/auth/phone", post(v1::auth::send_phone_code))
+        .route("/v1/auth/phone/verify", post(v1::auth::verify_phone))
+        .route("/v1/me", get(v1::me::me))
+        .route("/v1/jobs", post(v1::jobs::create::create).get(v1::jobs::list::list))
+        .route("/v1/jobs/{id}", get(v1::jobs::get::get))
+        .route("/v1/jobs/{id}/cancel", post(v1::jobs::end::cancel))
+        .route("/v1/jobs/{id}/rate", post(v1::jobs::end::rate))
+        .route("/v1/jobs/{id}/files", get(v1::files::list))
+        .route("/v1/jobs/{id}/submissions", get(v1::submissions::list_of_job))
+        .route("/v1/jobs/{id}/audit", get(v1::audit_events::list_of_job))
+        .route("/v1/submissions", get(v1::submissions::list))
+        .route("/v1/submissions/summary", get(v1::submissions::summary))
+        .route("/v1/submissions/{id}", get(v1::submissions::get))
+        .route("/v1/files/{id}/refresh_url", post(v1::files::refresh_url))
+        .route("/v1/api_keys", post(v1::api_keys::create).get(v1::api_keys::list))
+        .route("/v1/api_keys/{id}/rotate", post(v1::api_keys::rotate))
+        .route("/v1/api_keys/{id}/revoke", post(v1::api_keys::revoke))
+        .route("/v1/api_keys/{id}", delete(v1::api_keys::revoke))
+        .route("/v1/billing/credits", get(v1::billing::credits))
+        .route("/v1/billing/balance", get(v1::billing::credits))
+        .route("/v1/billing/transactions", get(v1::billing::transactions))
+        .route(
+            "/v1/organization/settings",
+            get(v1::organization::settings).patch(v1::organization::change_settings),
+        )
+        .route("/v1/audit-events", get(v1::audit_events::list))
+}

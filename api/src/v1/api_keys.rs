@@ -1,0 +1,247 @@
+//! API keys (spec section 9).
+
+use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::{ApiError, FieldError};
+use crate::extract::{Can, Id, JsonBody, Keyed, KeysManage, ListQuery, Paging};
+use crate::views::{ApiKeyView, ListView};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::{Extension, Json};
+use bytes::Bytes;
+use firsthand_adapters::secrets::{self, key_prefix};
+use firsthand_domain::api_keys::{CreateApiKey, RevokeApiKey, RotateApiKey, Scope, Scopes};
+use firsthand_domain::decision;
+use firsthand_domain::ids::{ApiKeyId, LotId};
+use firsthand_domain::{Book, Environment, State as StreamState, StreamId, Timestamp};
+use firsthand_projections::states::{self, Filter};
+use firsthand_projections::{Page, PageRequest};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The longest name in characters.
+const LONGEST_NAME: usize = 100;
+
+/// A new key.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct CreateKeyRequest {
+    name: String,
+    scopes: Option<Vec<String>>,
+    environment: Option<Environment>,
+    expires_at: Option<String>,
+}
+
+/// A request whose every field was checked.
+struct Checked {
+    name: String,
+    scopes: Option<Scopes>,
+    expires_at: Option<Timestamp>,
+}
+
+impl CreateKeyRequest {
+    fn check(&self, now: Timestamp) -> Result<Checked, ApiError> {
+        let mut wrong = Vec::new();
+        let mut field = |field: String, message: &str| {
+            wrong.push(FieldError { field, message: message.to_owned() });
+        };
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > LONGEST_NAME {
+            field("name".to_owned(), "must have 1 to 100 characters");
+        }
+        let scopes = self.scopes.as_ref().map(|names| {
+            if names.is_empty() {
+                field("scopes".to_owned(), "must name at least one scope");
+            }
+            let known = names.iter().enumerate().filter_map(|(index, name)| {
+                let scope = Scope::from_name(name);
+                if scope.is_none() {
+                    field(format!("scopes[{index}]"), "is not a scope");
+                }
+                scope
+            });
+            known.collect::<Vec<_>>().into_iter().collect::<Scopes>()
+        });
+        let mut expires_at = None;
+        if let Some(text) = &self.expires_at {
+            match text.parse::<Timestamp>() {
+                Ok(at) if at > now => expires_at = Some(at),
+                _ => field("expires_at".to_owned(), "must be an ISO 8601 time in the future"),
+            }
+        }
+        if wrong.is_empty() {
+            Ok(Checked { name: name.to_owned(), scopes, expires_at })
+        } else {
+            Err(ApiError::Invalid(wrong))
+        }
+    }
+}
+
+/// `POST /v1/api_keys`: the secret is in this answer and never again.
+pub async fn create(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<KeysManage>,
+    keyed: Keyed,
+    JsonBody(request): JsonBody<CreateKeyRequest>,
+) -> Result<Response, ApiError> {
+    let checked = request.check(app.now())?;
+    // A test key stays in the sandbox: it can't make a live key.
+    let environment = request.environment.unwrap_or(buyer.environment);
+    if buyer.environment == Environment::Test && environment == Environment::Live {
+        return Err(ApiError::field("environment", "a test key can only create test keys"));
+    }
+    let slot = buyer.organization_id.slot();
+    let key_id = ApiKeyId::in_slot(app.mint(), slot);
+    let secret = secrets::mint(key_prefix(environment), key_id.ulid());
+    let command = CreateApiKey {
+        key_id,
+        organization_id: buyer.organization_id,
+        environment,
+        name: checked.name,
+        scopes: checked.scopes.unwrap_or(buyer.scopes),
+        granted_by: buyer.scopes,
+        secret_hash: app.secrets.digest_hex("api-key", &secret),
+        last4: secrets::last4(&secret),
+        expires_at: checked.expires_at,
+        sandbox_lot: LotId::in_slot(app.mint(), slot),
+    };
+    let call = Call {
+        command,
+        stream: StreamId::ApiKey(key_id),
+        actor: buyer.actor(),
+        key: keyed.key(&buyer.book().to_string(), &request),
+    };
+    call.answer_secret(&app, &context, StatusCode::OK, move |view| {
+        let key = decision::api_key(view, key_id)?;
+        Ok(to_json(&ApiKeyView::new(key_id, key, Some(secret.clone()))))
+    })
+    .await
+}
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub struct KeysQuery {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// A live key sees the keys of both environments, a test key those of the sandbox.
+fn visible(buyer: &Can<KeysManage>) -> Vec<Book> {
+    let book = |environment| Book::Organization(buyer.organization_id, environment);
+    match buyer.environment {
+        Environment::Live => vec![book(Environment::Live), book(Environment::Test)],
+        Environment::Test => vec![book(Environment::Test)],
+    }
+}
+
+async fn keys(
+    app: &AppState,
+    books: &[Book],
+    request: &PageRequest,
+) -> Result<Page<ApiKeyView>, ApiError> {
+    let mut rows = Vec::new();
+    for book in books {
+        let page = states::list(app.store(), *book, "api_key", &Filter::default(), request).await?;
+        rows.extend(page.items.into_iter().filter_map(|found| match (found.stream, found.state) {
+            (StreamId::ApiKey(id), StreamState::ApiKey(key)) => Some((id, key)),
+            _ => None,
+        }));
+        if page.has_more {
+            // One more than the limit tells that there is more.
+            rows.extend(rows.last().cloned());
+        }
+    }
+    rows.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    let page = Page::of(rows, request.limit);
+    Ok(page.map(|(id, key)| ApiKeyView::new(id, &key, None)))
+}
+
+/// `GET /v1/api_keys`
+pub async fn list(
+    State(app): State<AppState>,
+    buyer: Can<KeysManage>,
+    ListQuery(query): ListQuery<KeysQuery>,
+) -> Result<Json<ListView<ApiKeyView>>, ApiError> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let page = keys(&app, &visible(&buyer), &paging.by_id::<ApiKeyId>()?).await?;
+    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+}
+
+/// Refuses a key that this buyer does not see.
+async fn must_see(app: &AppState, buyer: &Can<KeysManage>, id: ApiKeyId) -> Result<(), ApiError> {
+    let state = app.ledger.current(StreamId::ApiKey(id)).await?;
+    match &*state {
+        StreamState::ApiKey(key) if key.exists() && visible(buyer).contains(&key.book()) => Ok(()),
+        _ => Err(ApiError::NotFound("api key")),
+    }
+}
+
+/// `POST /v1/api_keys/{id}/rotate`: same key, new secret; the old one works for 24 hours.
+pub async fn rotate(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<KeysManage>,
+    keyed: Keyed,
+    Id(key_id): Id<ApiKeyId>,
+) -> Result<Response, ApiError> {
+    must_see(&app, &buyer, key_id).await?;
+    let state = app.ledger.current(StreamId::ApiKey(key_id)).await?;
+    let environment = match &*state {
+        StreamState::ApiKey(key) => key.environment,
+        _ => buyer.environment,
+    };
+    let secret = secrets::mint(key_prefix(environment), key_id.ulid());
+    let command = RotateApiKey {
+        organization_id: buyer.organization_id,
+        key_id,
+        secret_hash: app.secrets.digest_hex("api-key", &secret),
+        last4: secrets::last4(&secret),
+    };
+    let call = Call {
+        command,
+        stream: StreamId::ApiKey(key_id),
+        actor: buyer.actor(),
+        key: keyed.key(&buyer.book().to_string(), &()),
+    };
+    call.answer_secret(&app, &context, StatusCode::OK, move |view| {
+        let key = decision::api_key(view, key_id)?;
+        Ok(to_json(&ApiKeyView::new(key_id, key, Some(secret.clone()))))
+    })
+    .await
+}
+
+/// Whether to revoke the last managing key all the same.
+#[derive(Debug, Deserialize)]
+pub struct RevokeQuery {
+    force: Option<bool>,
+}
+
+/// `POST /v1/api_keys/{id}/revoke` and `DELETE /v1/api_keys/{id}`: at once, for good, repeatable.
+pub async fn revoke(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<KeysManage>,
+    keyed: Keyed,
+    Id(key_id): Id<ApiKeyId>,
+    ListQuery(query): ListQuery<RevokeQuery>,
+) -> Result<Response, ApiError> {
+    must_see(&app, &buyer, key_id).await?;
+    // Only keys of the same environment can take over.
+    let request = PageRequest { limit: 1_000, after: None };
+    let others = keys(&app, &[buyer.book()], &request).await?;
+    let command = RevokeApiKey {
+        organization_id: buyer.organization_id,
+        key_id,
+        others: others.items.iter().map(|key| key.id).collect(),
+        force: query.force.unwrap_or(false),
+    };
+    let call = Call {
+        command,
+        stream: StreamId::ApiKey(key_id),
+        actor: buyer.actor(),
+        key: keyed.key(&buyer.book().to_string(), &()),
+    };
+    call.answer(&app, &context, StatusCode::NO_CONTENT, |_view| Ok(Bytes::new())).await
+}

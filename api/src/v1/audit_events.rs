@@ -1,0 +1,71 @@
+//! The audit trail (spec section 12).
+
+use super::jobs::get::read as read_job;
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::extract::{AuditOrJobsRead, AuditRead, Can, Id, ListQuery, Paging, bad_cursor};
+use crate::views::{AuditEventView, ListView, audit_position};
+use axum::Json;
+use axum::extract::State;
+use firsthand_domain::Environment;
+use firsthand_domain::ids::JobId;
+use firsthand_domain::{Book, Event};
+use firsthand_projections::audit_events::{self, Filter};
+use serde::Deserialize;
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub struct AuditQuery {
+    job_id: Option<String>,
+    event_type: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn page(
+    app: &AppState,
+    book: Book,
+    environment: Environment,
+    query: AuditQuery,
+) -> Result<Json<ListView<AuditEventView>>, ApiError> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let limit = paging.limit()?;
+    let before = match &paging.cursor {
+        None => None,
+        Some(text) => Some(audit_position(text).ok_or_else(bad_cursor)?),
+    };
+    if let Some(job) = &query.job_id {
+        job.parse::<JobId>().map_err(|_invalid| ApiError::field("job_id", "must be a job's id"))?;
+    }
+    if let Some(name) = &query.event_type
+        && !Event::names().contains(&name.as_str())
+    {
+        return Err(ApiError::field("event_type", "is not the name of an event"));
+    }
+    let filter = Filter { job_id: query.job_id, event_type: query.event_type, before };
+    app.catch_up(book).await;
+    let page = audit_events::list(app.store(), book, &filter, limit).await?;
+    let page = page.map(|row| AuditEventView::new(&app.secrets, book, environment, &row));
+    Ok(Json(ListView::new(page, |last| last.id.clone())))
+}
+
+/// `GET /v1/audit-events`
+pub async fn list(
+    State(app): State<AppState>,
+    buyer: Can<AuditRead>,
+    ListQuery(query): ListQuery<AuditQuery>,
+) -> Result<Json<ListView<AuditEventView>>, ApiError> {
+    page(&app, buyer.book(), buyer.environment, query).await
+}
+
+/// `GET /v1/jobs/{id}/audit`
+pub async fn list_of_job(
+    State(app): State<AppState>,
+    buyer: Can<AuditOrJobsRead>,
+    Id(job): Id<JobId>,
+    ListQuery(query): ListQuery<AuditQuery>,
+) -> Result<Json<ListView<AuditEventView>>, ApiError> {
+    read_job(&app, buyer.book(), job).await?;
+    let query = AuditQuery { job_id: Some(job.to_string()), ..query };
+    page(&app, buyer.book(), buyer.environment, query).await
+}

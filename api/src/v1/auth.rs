@@ -1,0 +1,234 @@
+//! Sign-up and phone verification (spec sections 3, 17 row 4, 21).
+
+use crate::app::{AppState, PhoneSender};
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::{ApiError, FieldError};
+use crate::extract::{Anybody, Can, JsonBody, Keyed};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::{Extension, Json};
+use firsthand_adapters::secrets::{self, key_prefix};
+use firsthand_domain::api_keys::{CreateApiKey, Scopes};
+use firsthand_domain::credits::FREE_GRANT;
+use firsthand_domain::decision;
+use firsthand_domain::ids::{ApiKeyId, LotId, OrganizationId};
+use firsthand_domain::organizations::{SignUp, VerifyPhone};
+use firsthand_domain::time::Span;
+use firsthand_domain::{Book, Environment, State as StreamState, StreamId};
+use firsthand_eventstore::claims;
+use firsthand_projections::states;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The longest name and e-mail address in characters (RFC 5321 for the latter).
+const LONGEST_NAME: usize = 200;
+const LONGEST_EMAIL: usize = 254;
+/// How long a verification code works, and how often one may be tried.
+const CODE_LIFE: Span = Span::minutes(10);
+const CODE_ATTEMPTS: i32 = 5;
+/// The code where no message is sent (spec section 21).
+const FIXED_CODE: &str = "000000";
+
+/// Who signs up.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct SignUpRequest {
+    name: String,
+    email: String,
+}
+
+fn looks_like_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    !local.is_empty()
+        && domain.contains('.')
+        && domain.split('.').all(|label| !label.is_empty())
+        && text.chars().count() <= LONGEST_EMAIL
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+impl SignUpRequest {
+    fn check(&self) -> Result<(), ApiError> {
+        let mut wrong = Vec::new();
+        let mut field = |field: &str, message: &str| {
+            wrong.push(FieldError { field: field.to_owned(), message: message.to_owned() });
+        };
+        let name = self.name.trim();
+        if name.is_empty() || name.chars().count() > LONGEST_NAME {
+            field("name", "must have 1 to 200 characters");
+        }
+        if !looks_like_email(self.email.trim()) {
+            field("email", "must be an e-mail address");
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(ApiError::Invalid(wrong)) }
+    }
+}
+
+/// `POST /v1/auth/signup`
+pub async fn sign_up(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    keyed: Keyed,
+    JsonBody(request): JsonBody<SignUpRequest>,
+) -> Result<Response, ApiError> {
+    request.check()?;
+    let email = request.email.trim().to_lowercase();
+    let digest = app.secrets.digest("email", &email);
+    let minted = OrganizationId::new(app.mint()).to_string();
+    // The claim comes first: who signs up twice is led to the same organization, where the second
+    // attempt is refused, or repeats the first if a crash cut it short.
+    let claimed = claims::claim(app.store(), &digest, &minted).await?;
+    let organization_id: OrganizationId =
+        claimed.parse().map_err(|error| ApiError::Internal(format!("claim: {error}")))?;
+    let part = app.store().part_of(StreamId::Organization(organization_id));
+    let sealed = app.secrets.seal(&format!("email:{claimed}"), email.as_bytes());
+    if claimed == minted {
+        claims::file_personal_data(app.store(), part, &claimed, "email", &sealed).await?;
+    }
+    let key_id = ApiKeyId::in_slot(app.mint(), organization_id.slot());
+    let secret = secrets::mint(key_prefix(Environment::Live), key_id.ulid());
+    let key = CreateApiKey {
+        key_id,
+        organization_id,
+        environment: Environment::Live,
+        name: "Default".to_owned(),
+        scopes: Scopes::all(),
+        granted_by: Scopes::all(),
+        secret_hash: app.secrets.digest_hex("api-key", &secret),
+        last4: secrets::last4(&secret),
+        expires_at: None,
+        sandbox_lot: LotId::in_slot(app.mint(), organization_id.slot()),
+    };
+    let idempotency = keyed.key("signup", &request);
+    let call = Call {
+        command: SignUp { organization_id, name: request.name.trim().to_owned(), key },
+        stream: StreamId::Organization(organization_id),
+        actor: organization_id.to_string(),
+        key: idempotency,
+    };
+    call.answer_secret(&app, &context, StatusCode::OK, move |_view| {
+        Ok(to_json(&json!({
+            "object": "signup",
+            "organization_id": organization_id,
+            "api_key": secret,
+            "api_key_id": key_id,
+            "credits_cents": FREE_GRANT,
+            "phone_verification_required": true,
+        })))
+    })
+    .await
+}
+
+/// A phone number to verify.
+#[derive(Debug, Deserialize)]
+pub struct PhoneRequest {
+    phone_number: String,
+}
+
+/// Reads an E.164 number; blanks and dashes are allowed between its digits.
+fn phone_number(text: &str) -> Result<String, ApiError> {
+    let number: String =
+        text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.')).collect();
+    let digits = number.strip_prefix('+').unwrap_or_default();
+    let valid = (7..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.starts_with('0');
+    if valid {
+        Ok(number)
+    } else {
+        Err(ApiError::field("phone_number", "must be an E.164 number such as +15550100"))
+    }
+}
+
+/// `POST /v1/auth/phone`
+pub async fn send_phone_code(
+    State(app): State<AppState>,
+    buyer: Can<Anybody>,
+    JsonBody(request): JsonBody<PhoneRequest>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let number = phone_number(&request.phone_number)?;
+    match app.limits.phone_sender {
+        PhoneSender::Fixed => (),
+        PhoneSender::Unavailable => return Err(ApiError::Unavailable),
+    }
+    let expires_at = app.now().after(CODE_LIFE);
+    let code = claims::PhoneCode {
+        phone_digest: app.secrets.digest("phone", &number).to_vec(),
+        code_digest: app.secrets.digest("phone-code", FIXED_CODE).to_vec(),
+        expires_at: expires_at.micros(),
+    };
+    let organization = buyer.organization_id.to_string();
+    let part = app.store().part_of(StreamId::Organization(buyer.organization_id));
+    claims::store_phone_code(app.store(), part, &organization, &code).await?;
+    let body = json!({"object": "phone_verification", "status": "sent", "expires_at": expires_at});
+    Ok((StatusCode::ACCEPTED, Json(body)))
+}
+
+/// A phone number and the code that was sent to it.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct VerifyPhoneRequest {
+    phone_number: String,
+    code: String,
+}
+
+/// `POST /v1/auth/phone/verify`
+pub async fn verify_phone(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<Anybody>,
+    keyed: Keyed,
+    JsonBody(request): JsonBody<VerifyPhoneRequest>,
+) -> Result<Response, ApiError> {
+    let number = phone_number(&request.phone_number)?;
+    let organization_id = buyer.organization_id;
+    let stream = StreamId::Organization(organization_id);
+    let live = Book::Organization(organization_id, Environment::Live);
+    let verified = states::get(app.store(), live, stream).await?.is_some_and(|found| {
+        matches!(found.state, StreamState::Organization(found) if found.phone_verified_at.is_some())
+    });
+    let idempotency = keyed.key(&organization_id.to_string(), &request);
+    if !verified {
+        check_code(&app, organization_id, &number, &request.code).await?;
+        let digest = app.secrets.digest("phone", &number);
+        let holder = claims::claim(app.store(), &digest, &organization_id.to_string()).await?;
+        if holder != organization_id.to_string() {
+            return Err(ApiError::Taken("phone number"));
+        }
+    }
+    let lot_id = LotId::in_slot(app.mint(), organization_id.slot());
+    let call = Call {
+        command: VerifyPhone::new(organization_id, lot_id),
+        stream,
+        actor: buyer.actor(),
+        key: idempotency,
+    };
+    call.answer(&app, &context, StatusCode::OK, move |view| {
+        let account = decision::credits(view, live)?;
+        Ok(to_json(&json!({
+            "object": "phone_verification",
+            "status": "verified",
+            "organization_id": organization_id,
+            "credits_cents": FREE_GRANT,
+            "available_cents": account.available,
+        })))
+    })
+    .await
+}
+
+async fn check_code(
+    app: &AppState,
+    organization: OrganizationId,
+    number: &str,
+    code: &str,
+) -> Result<(), ApiError> {
+    let part = app.store().part_of(StreamId::Organization(organization));
+    let name = organization.to_string();
+    let sent = claims::try_phone_code(app.store(), part, &name, CODE_ATTEMPTS).await?;
+    let right = sent.is_some_and(|sent| {
+        sent.phone_digest == app.secrets.digest("phone", number)
+            && sent.code_digest == app.secrets.digest("phone-code", code)
+            && sent.expires_at > app.now().micros()
+    });
+    if right { Ok(()) } else { Err(ApiError::WrongCode) }
+}

@@ -1,0 +1,96 @@
+//! Approved files and their signed links.
+
+use super::jobs::get::read as read_job;
+use super::submissions::stars;
+use crate::app::AppState;
+use crate::error::{ApiError, chain};
+use crate::extract::{Can, Id, JobsRead, ListQuery, Paging};
+use crate::views::{FileView, ListView, worker_pseudonym};
+use axum::Json;
+use axum::extract::State;
+use firsthand_domain::Book;
+use firsthand_domain::ids::{FileId, JobId};
+use firsthand_domain::time::Span;
+use firsthand_projections::files::{self, FileRow};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long a signed link works (spec section 17 row 10), the longest that SigV4 allows.
+pub const LINK_LIFE: Duration = Duration::from_secs(7 * 86_400);
+const LINK_SPAN: Span = Span::days(7);
+
+/// Signs a link to an object.
+pub async fn link(app: &AppState, key: &str, name: Option<&str>) -> Result<String, ApiError> {
+    let name = name.or_else(|| key.rsplit('/').next()).unwrap_or("file");
+    app.objects
+        .presign_get(key, LINK_LIFE, name)
+        .await
+        .map_err(|error| ApiError::Internal(chain(&error)))
+}
+
+async fn view(app: &AppState, book: Book, row: FileRow) -> Result<FileView, ApiError> {
+    let url = link(app, &row.storage_key, row.original_filename.as_deref()).await?;
+    let worker = worker_pseudonym(&app.secrets, book, &row.worker_id);
+    Ok(FileView::new(row, worker, url, app.now().after(LINK_SPAN)))
+}
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub struct FilesQuery {
+    min_score: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /v1/jobs/{id}/files`: by default all that the job's own threshold let through.
+pub async fn list(
+    State(app): State<AppState>,
+    buyer: Can<JobsRead>,
+    Id(job_id): Id<JobId>,
+    ListQuery(query): ListQuery<FilesQuery>,
+) -> Result<Json<ListView<FileView>>, ApiError> {
+    let book = buyer.book();
+    let job = read_job(&app, book, job_id).await?;
+    let least =
+        stars(query.min_score.as_deref())?.unwrap_or_else(|| i16::from(job.input.min_star_rating));
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let request = paging.by_id::<FileId>()?;
+    app.catch_up(book).await;
+    let page = files::list(
+        app.store(),
+        book,
+        &job_id.to_string(),
+        least,
+        request.after.as_deref(),
+        request.limit,
+    )
+    .await?;
+    let has_more = page.has_more;
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        items.push(view(&app, book, row).await?);
+    }
+    let page = firsthand_projections::Page { items, has_more };
+    Ok(Json(ListView::new(page, |last| last.id.clone())))
+}
+
+/// `POST /v1/files/{id}/refresh_url`
+pub async fn refresh_url(
+    State(app): State<AppState>,
+    buyer: Can<JobsRead>,
+    Id(id): Id<FileId>,
+) -> Result<Json<Value>, ApiError> {
+    let book = buyer.book();
+    app.catch_up(book).await;
+    let row =
+        files::get(app.store(), book, &id.to_string()).await?.ok_or(ApiError::NotFound("file"))?;
+    let url = link(&app, &row.storage_key, row.original_filename.as_deref()).await?;
+    Ok(Json(json!({
+        "object": "file_url",
+        "id": row.file_id,
+        "file_id": row.file_id,
+        "download_url": url,
+        "download_url_expires_at": app.now().after(LINK_SPAN),
+    })))
+}

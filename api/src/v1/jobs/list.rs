@@ -1,0 +1,95 @@
+//! `GET /v1/jobs`
+
+use crate::app::AppState;
+use crate::command::to_json;
+use crate::error::ApiError;
+use crate::extract::{Can, JobsRead, ListQuery, Paging};
+use crate::views::{JobView, ListView, Uploaded};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use firsthand_domain::ids::JobId;
+use firsthand_domain::{State as StreamState, StreamId, Timestamp};
+use firsthand_projections::states::{self, Filter};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub struct JobsQuery {
+    status: Option<String>,
+    #[serde(rename = "type")]
+    job_type: Option<String>,
+    created_after: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// Reads a status filter; `active` means every status that can still take files (spec section 4).
+fn statuses(status: Option<&str>) -> Result<Vec<String>, ApiError> {
+    const KNOWN: [&str; 5] = ["open", "filled", "in_progress", "completed", "cancelled"];
+    match status {
+        None => Ok(Vec::new()),
+        Some("active") => Ok(KNOWN.iter().take(3).map(ToString::to_string).collect()),
+        Some(status) if KNOWN.contains(&status) => Ok(vec![status.to_owned()]),
+        Some(_) => {
+            let message = format!("must be one of {}, active", KNOWN.join(", "));
+            Err(ApiError::field("status", message))
+        }
+    }
+}
+
+/// `GET /v1/jobs`
+pub async fn list(
+    State(app): State<AppState>,
+    buyer: Can<JobsRead>,
+    ListQuery(query): ListQuery<JobsQuery>,
+) -> Result<Response, ApiError> {
+    let job_type = match query.job_type.as_deref() {
+        None => None,
+        Some("data_collection") => Some("data_collection"),
+        Some("feedback") => Some("feedback"),
+        Some(_) => {
+            return Err(ApiError::field("type", "must be data_collection or feedback"));
+        }
+    };
+    let created_after = match &query.created_after {
+        None => None,
+        Some(text) => {
+            let at: Timestamp = text.parse().map_err(|_invalid| {
+                ApiError::field("created_after", "must be an ISO 8601 time with an offset")
+            })?;
+            Some(at.to_string())
+        }
+    };
+    let filter = Filter { statuses: statuses(query.status.as_deref())?, job_type, created_after };
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let book = buyer.book();
+    let page = states::list(app.store(), book, "job", &filter, &paging.by_id::<JobId>()?).await?;
+    let jobs: Vec<_> = page.items.iter().map(|found| found.stream.to_string()).collect();
+    let mut uploaded: BTreeMap<String, Uploaded> = BTreeMap::new();
+    for count in states::count_uploaded(app.store(), book, &jobs).await? {
+        let entry = uploaded.entry(count.job_id).or_default();
+        match count.status.as_str() {
+            "pending_score" => entry.pending_score = count.count,
+            _ => entry.retry_pending = count.count,
+        }
+    }
+    let page = page.try_map(|found| match (found.stream, found.state) {
+        (StreamId::Job(id), StreamState::Job(job)) => Ok((id, job)),
+        _ => Err(ApiError::Internal("a job's row holds no job".to_owned())),
+    })?;
+    let has_more = page.has_more;
+    let views = page
+        .items
+        .iter()
+        .map(|(id, job)| {
+            let counts = uploaded.get(&id.to_string()).copied().unwrap_or_default();
+            (*id, JobView::new(*id, job, counts))
+        })
+        .collect::<Vec<_>>();
+    let last = views.last().map(|(id, _)| id.to_string()).unwrap_or_default();
+    let items = views.into_iter().map(|(_, view)| view).collect();
+    let view = ListView::new(firsthand_projections::Page { items, has_more }, |_| last);
+    Ok(([(header::CONTENT_TYPE, "application/json")], to_json(&view)).into_response())
+}

@@ -1,0 +1,7 @@
+//! Jobs.
+
+pub mod create;
+pub mod end;
+pub mod get;
+pub mod list;
+mod parse;

@@ -1,0 +1,224 @@
+//! The body of `POST /v1/jobs`: every bound of spec section 4, checked once.
+
+use crate::error::{ApiError, FieldError};
+use crate::geo;
+use firsthand_domain::jobs::{JobInput, JobType, Location};
+use firsthand_domain::media::MediaType;
+use firsthand_domain::time::Span;
+use firsthand_domain::{Cents, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Prices in cents (spec section 4).
+const PRICES: std::ops::RangeInclusive<i64> = 10..=50_000;
+/// Bounds of counts.
+const FILES: std::ops::RangeInclusive<i64> = 1..=10_000;
+const PER_SUBMISSION: std::ops::RangeInclusive<i64> = 1..=5;
+const STARS: std::ops::RangeInclusive<i64> = 1..=5;
+const PIXELS: std::ops::RangeInclusive<i64> = 1..=12_000;
+const WORKERS: std::ops::RangeInclusive<i64> = 1..=10_000;
+/// Metadata: keys, and lengths in characters.
+const METADATA_KEYS: usize = 20;
+const METADATA_KEY: usize = 40;
+const METADATA_VALUE: usize = 500;
+/// The furthest deadline.
+const LONGEST: Span = Span::days(366);
+
+/// A place on the wire.
+#[derive(Debug, Deserialize, Serialize)]
+struct LocationBody {
+    lat: Value,
+    lng: Value,
+    radius_km: Value,
+}
+
+/// The body of `POST /v1/jobs`. Unknown fields are ignored.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct CreateJobRequest {
+    #[serde(rename = "type")]
+    job_type: Option<JobType>,
+    title: Option<String>,
+    description: String,
+    files_needed: i64,
+    accepted_formats: Vec<String>,
+    price_per_file_cents: Option<i64>,
+    files_per_submission: Option<i64>,
+    min_star_rating: Option<i64>,
+    scoring_criteria: Option<String>,
+    min_width: Option<i64>,
+    min_height: Option<i64>,
+    worker_guidelines: Option<String>,
+    location: Option<LocationBody>,
+    deadline: Option<String>,
+    max_workers: Option<i64>,
+    metadata: Option<BTreeMap<String, Value>>,
+}
+
+/// What an organization falls back to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Defaults {
+    /// Type of a job that names none.
+    pub job_type: Option<JobType>,
+    /// Price of a job that names none.
+    pub price: Option<Cents>,
+}
+
+/// Collects what is wrong.
+#[derive(Debug, Default)]
+struct Check {
+    wrong: Vec<FieldError>,
+}
+
+impl Check {
+    fn wrong(&mut self, field: &str, message: impl Into<String>) {
+        self.wrong.push(FieldError { field: field.to_owned(), message: message.into() });
+    }
+
+    fn count(&mut self, field: &str, value: i64, bounds: &std::ops::RangeInclusive<i64>) -> u32 {
+        if !bounds.contains(&value) {
+            self.wrong(field, format!("must be {} to {}", bounds.start(), bounds.end()));
+        }
+        u32::try_from(value).unwrap_or(0)
+    }
+
+    fn text(&mut self, field: &str, value: Option<String>, most: usize) -> Option<String> {
+        if value.as_ref().is_some_and(|text| text.chars().count() > most) {
+            self.wrong(field, format!("must have at most {most} characters"));
+        }
+        value
+    }
+
+    fn formats(&mut self, formats: &[String]) -> Vec<MediaType> {
+        if formats.is_empty() {
+            self.wrong("accepted_formats", "must name at least one MIME type");
+        }
+        let mut known = Vec::with_capacity(formats.len());
+        for (index, format) in formats.iter().enumerate() {
+            match MediaType::from_mime(format) {
+                Some(media_type) if known.contains(&media_type) => (),
+                Some(media_type) => known.push(media_type),
+                None => {
+                    let hint = MediaType::from_extension(format).map_or_else(
+                        || {
+                            let all: Vec<_> =
+                                MediaType::ALL.iter().map(|known| known.as_str()).collect();
+                            format!("must be one of {}", all.join(", "))
+                        },
+                        |meant| format!("is an extension; use the MIME type {}", meant.as_str()),
+                    );
+                    self.wrong(&format!("accepted_formats[{index}]"), hint);
+                }
+            }
+        }
+        known
+    }
+
+    fn location(&mut self, location: Option<&LocationBody>) -> Option<Location> {
+        let location = location?;
+        let lat_e6 = location.lat.as_number().and_then(|lat| geo::degrees_e6(lat, 90));
+        let lng_e6 = location.lng.as_number().and_then(|lng| geo::degrees_e6(lng, 180));
+        let radius_m = location.radius_km.as_number().and_then(geo::kilometres_m);
+        if lat_e6.is_none() {
+            self.wrong("location.lat", "must be -90 to 90");
+        }
+        if lng_e6.is_none() {
+            self.wrong("location.lng", "must be -180 to 180");
+        }
+        if radius_m.is_none() {
+            self.wrong("location.radius_km", "must be 0.1 to 20000");
+        }
+        Some(Location { lat_e6: lat_e6?, lng_e6: lng_e6?, radius_m: radius_m? })
+    }
+
+    fn deadline(&mut self, deadline: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+        let text = deadline?;
+        match text.parse::<Timestamp>() {
+            Err(_invalid) => self.wrong("deadline", "must be an ISO 8601 time with an offset"),
+            Ok(at) if at <= now => self.wrong("deadline", "must be in the future"),
+            Ok(at) if at > now.after(LONGEST) => self.wrong("deadline", "must be within a year"),
+            Ok(at) => return Some(at),
+        }
+        None
+    }
+
+    fn metadata(&mut self, metadata: Option<BTreeMap<String, Value>>) -> BTreeMap<String, Value> {
+        let metadata = metadata.unwrap_or_default();
+        if metadata.len() > METADATA_KEYS {
+            self.wrong("metadata", format!("must have at most {METADATA_KEYS} keys"));
+        }
+        for (key, value) in &metadata {
+            if key.is_empty() || key.chars().count() > METADATA_KEY {
+                self.wrong("metadata", format!("keys must have 1 to {METADATA_KEY} characters"));
+            }
+            let length = match value {
+                Value::String(text) => text.chars().count(),
+                other => other.to_string().chars().count(),
+            };
+            if length > METADATA_VALUE {
+                let message = format!("must have at most {METADATA_VALUE} characters");
+                self.wrong(&format!("metadata.{key}"), message);
+            }
+        }
+        metadata
+    }
+}
+
+impl CreateJobRequest {
+    /// Says whether the organization's defaults are needed.
+    pub fn needs_defaults(&self) -> bool {
+        self.job_type.is_none() || self.price_per_file_cents.is_none()
+    }
+
+    /// Checks every bound and returns what is asked for.
+    pub fn parse(self, defaults: Defaults, now: Timestamp) -> Result<JobInput, ApiError> {
+        let mut check = Check::default();
+        let job_type = self.job_type.or(defaults.job_type);
+        if job_type.is_none() {
+            check.wrong("type", "is required");
+        }
+        let price = self.price_per_file_cents.or(defaults.price.map(Cents::get));
+        if price.is_none() {
+            check.wrong("price_per_file_cents", "is required");
+        }
+        let length = self.description.chars().count();
+        if !(10..=5_000).contains(&length) {
+            check.wrong("description", "must have 10 to 5000 characters");
+        }
+        let count = |check: &mut Check, field, value: Option<i64>, bounds| {
+            value.map(|value| check.count(field, value, bounds))
+        };
+        let stars = count(&mut check, "min_star_rating", self.min_star_rating, &STARS);
+        let per =
+            count(&mut check, "files_per_submission", self.files_per_submission, &PER_SUBMISSION);
+        let input = JobInput {
+            job_type: job_type.unwrap_or_default(),
+            title: check.text("title", self.title, 100),
+            description: self.description,
+            files_needed: check.count("files_needed", self.files_needed, &FILES),
+            accepted_formats: check.formats(&self.accepted_formats),
+            price_per_file_cents: Cents::new(price.unwrap_or_default()),
+            files_per_submission: per.unwrap_or(1),
+            min_star_rating: stars.and_then(|stars| u8::try_from(stars).ok()).unwrap_or(3),
+            scoring_criteria: check.text("scoring_criteria", self.scoring_criteria, 1_000),
+            min_width: count(&mut check, "min_width", self.min_width, &PIXELS),
+            min_height: count(&mut check, "min_height", self.min_height, &PIXELS),
+            worker_guidelines: check.text("worker_guidelines", self.worker_guidelines, 2_000),
+            location: check.location(self.location.as_ref()),
+            deadline: check.deadline(self.deadline.as_deref(), now),
+            max_workers: count(&mut check, "max_workers", self.max_workers, &WORKERS),
+            metadata: check.metadata(self.metadata),
+        };
+        if !check.wrong.is_empty() {
+            return Err(ApiError::Invalid(check.wrong));
+        }
+        if !PRICES.contains(&input.price_per_file_cents.get()) {
+            return Err(ApiError::PricingViolation(format!(
+                "price_per_file_cents must be {} to {}",
+                PRICES.start(),
+                PRICES.end()
+            )));
+        }
+        Ok(input)
+    }
+}

@@ -1,0 +1,171 @@
+//! An organization's settings (spec section 10).
+
+use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::{ApiError, FieldError};
+use crate::extract::{Anybody, Can, JsonBody, Keyed};
+use crate::views::SettingsView;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::{Extension, Json};
+use firsthand_domain::api_keys::Scope;
+use firsthand_domain::decision;
+use firsthand_domain::jobs::JobType;
+use firsthand_domain::organizations::{ChangeSettings, PACKS, SettingsChange};
+use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId};
+use firsthand_projections::states;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::sync::Arc;
+
+/// `GET /v1/organization/settings`
+pub async fn settings(
+    State(app): State<AppState>,
+    buyer: Can<Anybody>,
+) -> Result<Json<SettingsView>, ApiError> {
+    let id = buyer.organization_id;
+    let live = Book::Organization(id, Environment::Live);
+    let found = states::get(app.store(), live, StreamId::Organization(id)).await?;
+    match found.map(|found| found.state) {
+        Some(StreamState::Organization(organization)) => {
+            Ok(Json(SettingsView::new(id, &organization)))
+        }
+        _ => Err(ApiError::NotFound("organization")),
+    }
+}
+
+/// Tells a field that is null from one that is absent.
+#[expect(clippy::option_option, reason = "absent, null and a value mean three things in a merge")]
+fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// What to change; absent fields stay as they are.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[expect(clippy::option_option, reason = "absent, null and a value mean three things in a merge")]
+pub struct SettingsRequest {
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    default_type: Option<Option<JobType>>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    default_price_per_file_cents: Option<Option<i64>>,
+    auto_top_up_enabled: Option<bool>,
+    auto_top_up_threshold_cents: Option<i64>,
+    auto_top_up_amount_cents: Option<i64>,
+    auto_topup_enabled: Option<bool>,
+    auto_topup_threshold_cents: Option<i64>,
+    auto_topup_amount_cents: Option<i64>,
+    low_balance_threshold_cents: Option<i64>,
+}
+
+/// The highest threshold: ten thousand dollars.
+const MOST: i64 = 1_000_000;
+
+#[derive(Default)]
+struct Check {
+    wrong: Vec<FieldError>,
+}
+
+impl Check {
+    fn wrong(&mut self, field: &str, message: &str) {
+        self.wrong.push(FieldError { field: field.to_owned(), message: message.to_owned() });
+    }
+
+    /// Both names of a setting may be given if they agree (spec section 17 row 9).
+    fn either<T: PartialEq + Copy>(
+        &mut self,
+        field: &str,
+        one: Option<T>,
+        other: Option<T>,
+    ) -> Option<T> {
+        if let (Some(one), Some(other)) = (one, other)
+            && one != other
+        {
+            self.wrong(field, "is given under both its names with different values");
+        }
+        one.or(other)
+    }
+
+    fn amount(&mut self, field: &str, amount: Option<i64>) -> Option<Cents> {
+        if amount.is_some_and(|amount| !(0..=MOST).contains(&amount)) {
+            self.wrong(field, "must be 0 to 1000000");
+        }
+        amount.map(Cents::new)
+    }
+}
+
+impl SettingsRequest {
+    fn touches_money(&self) -> bool {
+        self.auto_top_up_enabled.is_some()
+            || self.auto_top_up_threshold_cents.is_some()
+            || self.auto_top_up_amount_cents.is_some()
+            || self.auto_topup_enabled.is_some()
+            || self.auto_topup_threshold_cents.is_some()
+            || self.auto_topup_amount_cents.is_some()
+    }
+
+    fn change(&self) -> Result<SettingsChange, ApiError> {
+        let mut check = Check::default();
+        let enabled =
+            check.either("auto_top_up_enabled", self.auto_top_up_enabled, self.auto_topup_enabled);
+        let threshold = check.either(
+            "auto_top_up_threshold_cents",
+            self.auto_top_up_threshold_cents,
+            self.auto_topup_threshold_cents,
+        );
+        let amount = check.either(
+            "auto_top_up_amount_cents",
+            self.auto_top_up_amount_cents,
+            self.auto_topup_amount_cents,
+        );
+        if amount.is_some_and(|amount| !PACKS.contains(&Cents::new(amount))) {
+            check
+                .wrong("auto_top_up_amount_cents", "must be one of 1000, 2500, 5000, 10000, 25000");
+        }
+        let price = self.default_price_per_file_cents;
+        if price.flatten().is_some_and(|price| !(10..=50_000).contains(&price)) {
+            check.wrong("default_price_per_file_cents", "must be 10 to 50000");
+        }
+        let change = SettingsChange {
+            default_type: self.default_type,
+            default_price_per_file_cents: price.map(|price| price.map(Cents::new)),
+            auto_top_up_enabled: enabled,
+            auto_top_up_threshold_cents: check.amount("auto_top_up_threshold_cents", threshold),
+            auto_top_up_amount_cents: amount.map(Cents::new),
+            low_balance_threshold_cents: check
+                .amount("low_balance_threshold_cents", self.low_balance_threshold_cents),
+        };
+        if check.wrong.is_empty() { Ok(change) } else { Err(ApiError::Invalid(check.wrong)) }
+    }
+}
+
+/// `PATCH /v1/organization/settings`: merges. Money settings need `billing:write`, the others
+/// `jobs:write` (spec section 10).
+pub async fn change_settings(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<Anybody>,
+    keyed: Keyed,
+    JsonBody(request): JsonBody<SettingsRequest>,
+) -> Result<Response, ApiError> {
+    let scope = if request.touches_money() { Scope::BillingWrite } else { Scope::JobsWrite };
+    if !(scope == Scope::JobsWrite && buyer.scopes.grants(Scope::BillingWrite)) {
+        buyer.must_also(scope)?;
+    }
+    let organization_id = buyer.organization_id;
+    let call = Call {
+        command: ChangeSettings { organization_id, change: request.change()? },
+        stream: StreamId::Organization(organization_id),
+        actor: buyer.actor(),
+        key: keyed.key(&buyer.book().to_string(), &request),
+    };
+    call.answer(&app, &context, StatusCode::OK, move |view| {
+        let organization = decision::organization(view, organization_id)?;
+        Ok(to_json(&SettingsView::new(organization_id, organization)))
+    })
+    .await
+}

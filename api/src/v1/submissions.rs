@@ -1,0 +1,231 @@
+//! Submissions, as buyers see them.
+
+use super::files::link;
+use super::jobs::get::read as read_job;
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::extract::{Can, Id, JobsRead, ListQuery, Paging};
+use crate::views::{ListView, SubmissionView, buyer_sees};
+use axum::Json;
+use axum::extract::State;
+use firsthand_domain::ids::{JobId, SubmissionId};
+use firsthand_domain::submissions::{Submission, SubmissionStatus};
+use firsthand_domain::time::Span;
+use firsthand_domain::{Book, State as StreamState, StreamId, Timestamp};
+use firsthand_projections::states::{self, StateOf, SubmissionFilter};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use ulid::Ulid;
+
+/// Query parameters.
+#[derive(Debug, Default, Deserialize)]
+pub struct SubmissionsQuery {
+    job_id: Option<String>,
+    status: Option<String>,
+    min_score: Option<String>,
+    start_date: Option<String>,
+    end_date: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// The window of a list that names none (spec section 3).
+const WINDOW: Span = Span::days(30);
+
+const VISIBLE: [SubmissionStatus; 4] = [
+    SubmissionStatus::PendingScore,
+    SubmissionStatus::Approved,
+    SubmissionStatus::RetryPending,
+    SubmissionStatus::Rejected,
+];
+
+/// Reads a date or a time.
+fn instant(field: &str, text: &str) -> Result<Timestamp, ApiError> {
+    text.parse()
+        .or_else(|_not_a_time| format!("{text}T00:00:00Z").parse())
+        .map_err(|_invalid| ApiError::field(field, "must be an ISO 8601 date or time"))
+}
+
+/// Ids are ordered by time, so a window of time is a range of ids.
+fn bound(at: Timestamp, random: u128) -> String {
+    let millis = u64::try_from(at.micros() / 1_000).unwrap_or(0);
+    SubmissionId::new(Ulid::from_parts(millis, random)).to_string()
+}
+
+impl SubmissionsQuery {
+    fn filter(&self, now: Timestamp, window: bool) -> Result<SubmissionFilter, ApiError> {
+        let statuses = match self.status.as_deref() {
+            None => VISIBLE.iter().map(|status| status.as_str().to_owned()).collect(),
+            Some(status) if VISIBLE.iter().any(|known| known.as_str() == status) => {
+                vec![status.to_owned()]
+            }
+            Some(_) => {
+                let message = "must be pending_score, approved, retry_pending or rejected";
+                return Err(ApiError::field("status", message));
+            }
+        };
+        let job_id = match &self.job_id {
+            None => None,
+            Some(text) => {
+                let id: JobId = text
+                    .parse()
+                    .map_err(|_invalid| ApiError::field("job_id", "must be a job's id"))?;
+                Some(id.to_string())
+            }
+        };
+        let from = match &self.start_date {
+            Some(text) => instant("start_date", text)?,
+            None if window => now.before(WINDOW),
+            None => Timestamp::from_micros(0),
+        };
+        let until = match &self.end_date {
+            Some(text) => instant("end_date", text)?,
+            None => now.after(Span::days(1)),
+        };
+        Ok(SubmissionFilter {
+            statuses,
+            job_id,
+            min_score: stars(self.min_score.as_deref())?.map(i32::from),
+            from: bound(from, 0),
+            until: bound(until, u128::MAX >> 48),
+        })
+    }
+}
+
+/// Reads a number of stars.
+pub fn stars(text: Option<&str>) -> Result<Option<i16>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    text.parse()
+        .ok()
+        .filter(|stars| (1..=5).contains(stars))
+        .map(Some)
+        .ok_or_else(|| ApiError::field("min_score", "must be 1 to 5"))
+}
+
+async fn view(
+    app: &AppState,
+    id: SubmissionId,
+    submission: &Submission,
+) -> Result<SubmissionView, ApiError> {
+    let mut url = None;
+    if submission.status == SubmissionStatus::Approved
+        && let Some(file) = submission.files.first()
+    {
+        url = Some(link(app, &file.storage_key, file.original_filename.as_deref()).await?);
+    }
+    Ok(SubmissionView::new(&app.secrets, id, submission, url))
+}
+
+fn submission(found: StateOf) -> Result<(SubmissionId, Box<Submission>), ApiError> {
+    match (found.stream, found.state) {
+        (StreamId::Submission(id), StreamState::Submission(submission)) => Ok((id, submission)),
+        _ => Err(ApiError::Internal("a submission's row holds no submission".to_owned())),
+    }
+}
+
+async fn page(
+    app: &AppState,
+    book: Book,
+    filter: &SubmissionFilter,
+    paging: &Paging,
+) -> Result<Json<ListView<SubmissionView>>, ApiError> {
+    let request = paging.by_id::<SubmissionId>()?;
+    let found = states::list_submissions(app.store(), book, filter, &request).await?;
+    let has_more = found.has_more;
+    let mut items = Vec::with_capacity(found.items.len());
+    for row in found.items {
+        let (id, submission) = submission(row)?;
+        items.push(view(app, id, &submission).await?);
+    }
+    let page = firsthand_projections::Page { items, has_more };
+    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+}
+
+/// `GET /v1/submissions`: of the last 30 days unless the query says otherwise.
+pub async fn list(
+    State(app): State<AppState>,
+    buyer: Can<JobsRead>,
+    ListQuery(query): ListQuery<SubmissionsQuery>,
+) -> Result<Json<ListView<SubmissionView>>, ApiError> {
+    let filter = query.filter(app.now(), true)?;
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    page(&app, buyer.book(), &filter, &paging).await
+}
+
+/// `GET /v1/jobs/{id}/submissions`
+pub async fn list_of_job(
+    State(app): State<AppState>,
+    buyer: Can<JobsRead>,
+    Id(job): Id<JobId>,
+    ListQuery(query): ListQuery<SubmissionsQuery>,
+) -> Result<Json<ListView<SubmissionView>>, ApiError> {
+    read_job(&app, buyer.book(), job).await?;
+    let query = SubmissionsQuery { job_id: Some(job.to_string()), ..query };
+    let filter = query.filter(app.now(), false)?;
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    page(&app, buyer.book(), &filter, &paging).await
+}
+
+/// `GET /v1/submissions/{id}`
+pub async fn get(
+    State(app): State<AppState>,
+    buyer: Can<JobsRead>,
+    Id(id): Id<SubmissionId>,
+) -> Result<Json<SubmissionView>, ApiError> {
+    let found = states::get(app.store(), buyer.book(), StreamId::Submission(id)).await?;
+    let (id, submission) = submission(found.ok_or(ApiError::NotFound("submission"))?)?;
+    if !buyer_sees(submission.status) {
+        return Err(ApiError::NotFound("submission"));
+    }
+    Ok(Json(view(&app, id, &submission).await?))
+}
+
+/// `GET /v1/submissions/summary`
+pub async fn summary(
+    State(app): State<AppState>,
+    buyer: Can<JobsRead>,
+    ListQuery(query): ListQuery<SubmissionsQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let filter = query.filter(app.now(), true)?;
+    let rows = states::count_submissions(
+        app.store(),
+        buyer.book(),
+        filter.job_id.as_deref(),
+        &filter.from,
+        &filter.until,
+    )
+    .await?;
+    let of = |status: &str| -> i64 {
+        rows.iter().filter(|row| row.status == status).map(|row| row.count).sum()
+    };
+    let (approved, rejected) = (of("approved"), of("rejected"));
+    let total: i64 = rows.iter().map(|row| row.count).sum();
+    let scored: i64 = rows.iter().filter(|row| row.stars.is_some()).map(|row| row.count).sum();
+    let stars: i64 = rows.iter().map(|row| i64::from(row.stars.unwrap_or(0)) * row.count).sum();
+    let by_stars: serde_json::Map<String, Value> = (1..=5)
+        .map(|stars| {
+            let count: i64 =
+                rows.iter().filter(|row| row.stars == Some(stars)).map(|row| row.count).sum();
+            (stars.to_string(), json!(count))
+        })
+        .collect();
+    let hundredths = |part: i64, whole: i64| {
+        // Two decimals without a float: 266 hundredths read 2.66.
+        (whole > 0).then(|| {
+            let scaled = (part * 200 + whole) / (whole * 2);
+            let text = format!("{}.{:02}", scaled / 100, scaled % 100);
+            text.parse::<serde_json::Number>().ok()
+        })
+    };
+    Ok(Json(json!({
+        "object": "submission_summary",
+        "total": total,
+        "pending_score": of("pending_score"),
+        "approved": approved,
+        "rejected": rejected,
+        "retry_pending": of("retry_pending"),
+        "approval_rate": hundredths(approved, approved + rejected),
+        "average_star_rating": hundredths(stars, scored),
+        "by_star_rating": by_stars,
+    })))
+}

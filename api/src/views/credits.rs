@@ -1,0 +1,129 @@
+//! Balances and credit transactions on the wire (spec section 7).
+
+use firsthand_domain::credits::CreditAccount;
+use firsthand_domain::{Cents, Environment, Timestamp};
+use firsthand_projections::credit_transactions::CreditTransactionRow;
+use serde::Serialize;
+use ulid::Ulid;
+
+/// A balance.
+#[derive(Debug, Serialize)]
+pub struct BalanceView {
+    object: &'static str,
+    available_cents: Cents,
+    held_cents: Cents,
+    total_cents: Cents,
+    balance_cents: Cents,
+    currency: &'static str,
+    environment: Environment,
+    livemode: bool,
+    updated_at: Timestamp,
+}
+
+impl BalanceView {
+    /// Makes the view of an account at a time.
+    pub fn new(account: &CreditAccount, environment: Environment, now: Timestamp) -> Self {
+        let available = account.available_at(now);
+        Self {
+            object: "credit_balance",
+            available_cents: available,
+            held_cents: account.held,
+            total_cents: [available, account.held].into_iter().sum(),
+            balance_cents: available,
+            currency: "usd",
+            environment,
+            livemode: environment == Environment::Live,
+            updated_at: account.updated_at,
+        }
+    }
+}
+
+/// A credit transaction.
+#[derive(Debug, Serialize)]
+pub struct TransactionView {
+    object: &'static str,
+    /// The transaction.
+    pub id: String,
+    #[serde(rename = "type")]
+    transaction_type: String,
+    amount_cents: i64,
+    available_delta_cents: i64,
+    held_delta_cents: i64,
+    balance_after_cents: i64,
+    held_after_cents: i64,
+    description: String,
+    lot_id: Option<String>,
+    job_id: Option<String>,
+    submission_id: Option<String>,
+    external_ref: Option<String>,
+    environment: Environment,
+    livemode: bool,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+}
+
+/// Bits of a ULID that hold the position.
+const POSITION_BITS: u32 = 64;
+
+/// Returns the id of what stands at a position: a ULID of its time and its position in its book's
+/// part.
+fn positioned(prefix: &str, recorded_at: i64, position: i64) -> String {
+    let millis = u64::try_from(recorded_at / 1_000).unwrap_or(0);
+    let position = u128::try_from(position).unwrap_or(0);
+    let mut buffer = [0; ulid::ULID_LEN];
+    format!("{prefix}{}", Ulid::from_parts(millis, position).array_to_str(&mut buffer))
+}
+
+/// Returns the position in an id; `None` if it is none of this kind.
+fn position_in(prefix: &str, id: &str) -> Option<i64> {
+    let ulid = Ulid::from_string(id.strip_prefix(prefix)?).ok()?;
+    if ulid.random() >> POSITION_BITS != 0 {
+        return None;
+    }
+    i64::try_from(ulid.random()).ok()
+}
+
+/// Returns a transaction's id.
+pub fn transaction_id(recorded_at: i64, position: i64) -> String {
+    positioned("crtx_", recorded_at, position)
+}
+
+/// Returns the position of a transaction.
+pub fn transaction_position(id: &str) -> Option<i64> {
+    position_in("crtx_", id)
+}
+
+/// Returns an audit event's id.
+pub fn audit_id(recorded_at: i64, position: i64) -> String {
+    positioned("aud_", recorded_at, position)
+}
+
+/// Returns the position of an audit event.
+pub fn audit_position(id: &str) -> Option<i64> {
+    position_in("aud_", id)
+}
+
+impl TransactionView {
+    /// Makes the view.
+    pub fn new(row: CreditTransactionRow, environment: Environment) -> Self {
+        Self {
+            object: "credit_transaction",
+            id: transaction_id(row.created_at, row.position),
+            transaction_type: row.transaction_type,
+            amount_cents: row.amount_cents,
+            available_delta_cents: row.available_delta_cents,
+            held_delta_cents: row.held_delta_cents,
+            balance_after_cents: row.balance_after_cents,
+            held_after_cents: row.held_after_cents,
+            description: row.description,
+            lot_id: row.lot_id,
+            job_id: row.job_id,
+            submission_id: row.submission_id,
+            external_ref: None,
+            environment,
+            livemode: environment == Environment::Live,
+            created_at: Timestamp::from_micros(row.created_at),
+            expires_at: row.expires_at.map(Timestamp::from_micros),
+        }
+    }
+}

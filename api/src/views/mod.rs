@@ -1,0 +1,37 @@
+//! Views: what the wire shows of states and rows (spec sections 2 to 12).
+
+mod api_key;
+mod audit_event;
+mod credits;
+mod file;
+mod job;
+mod settings;
+mod submission;
+
+pub use api_key::ApiKeyView;
+pub use audit_event::AuditEventView;
+pub use credits::{BalanceView, TransactionView, audit_position, transaction_position};
+pub use file::FileView;
+pub use job::{JobView, LocationView, Uploaded, job_view};
+pub use settings::SettingsView;
+pub use submission::{SubmissionView, WorkerSubmissionView, buyer_sees, worker_pseudonym};
+
+use firsthand_projections::Page;
+use serde::Serialize;
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub struct ListView<T> {
+    object: &'static str,
+    data: Vec<T>,
+    has_more: bool,
+    next_cursor: Option<String>,
+}
+
+impl<T> ListView<T> {
+    /// Makes the view of a page; `cursor` names an item.
+    pub fn new(page: Page<T>, cursor: impl FnOnce(&T) -> String) -> Self {
+        let next_cursor = if page.has_more { page.items.last().map(cursor) } else { None };
+        Self { object: "list", data: page.items, has_more: page.has_more, next_cursor }
+    }
+}

@@ -1,0 +1,223 @@
+//! Jobs as workers see them: browse, accept, give back, flag.
+
+use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::extract::{Id, JsonBody, Keyed, ListQuery, Paging, WorkerAuth};
+use crate::views::{ListView, LocationView, WorkerSubmissionView};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::{Extension, Json};
+use firsthand_domain::ids::{JobId, SubmissionId};
+use firsthand_domain::jobs::FlagJob;
+use firsthand_domain::submissions::{AcceptJob, WithdrawSubmission};
+use firsthand_domain::workers::Standing;
+use firsthand_domain::{
+    Book, Environment, Rejection, State as StreamState, StreamId, Timestamp, decision,
+};
+use firsthand_eventstore::read;
+use firsthand_projections::available_jobs::{self, AvailableJob};
+use firsthand_projections::{Page, worker_submissions};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub struct AvailableQuery {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+fn listing(job: AvailableJob) -> Value {
+    let input = &job.listing.input;
+    json!({
+        "object": "available_job",
+        "id": job.job_id,
+        "type": input.job_type,
+        "title": input.title,
+        "description": input.description,
+        "worker_guidelines": input.worker_guidelines,
+        "accepted_formats": input.accepted_formats,
+        "files_per_submission": input.files_per_submission,
+        "min_width": input.min_width,
+        "min_height": input.min_height,
+        "slots_open": job.files_open.div_ceil(input.files_per_submission.max(1)),
+        "pay_per_file_cents": input.price_per_file_cents.split().worker,
+        "location": input.location.map(LocationView::from),
+        "deadline": input.deadline,
+        "created_at": job.listing.created_at,
+    })
+}
+
+/// `GET /internal/worker/jobs/available`
+pub async fn available(
+    State(app): State<AppState>,
+    _worker: WorkerAuth,
+    ListQuery(query): ListQuery<AvailableQuery>,
+) -> Result<Json<ListView<Value>>, ApiError> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let request = paging.by_id::<JobId>()?;
+    app.catch_up_all().await;
+    let rows = available_jobs::list(app.store(), request.after.as_deref(), request.limit).await?;
+    let now = app.now();
+    let page = Page::of(rows, request.limit);
+    let last = page.items.last().map(|job| job.job_id.clone()).unwrap_or_default();
+    let has_more = page.has_more;
+    let items = page
+        .items
+        .into_iter()
+        // A deadline counts from its own time on, whether or not it has been booked.
+        .filter(|job| job.listing.input.deadline.is_none_or(|deadline| deadline > now))
+        .map(listing)
+        .collect();
+    Ok(Json(ListView::new(Page { items, has_more }, |_| last)))
+}
+
+/// Returns the beginning of the day in UTC.
+fn midnight(now: Timestamp) -> i64 {
+    now.micros() - now.micros().rem_euclid(86_400_000_000)
+}
+
+/// Refuses a worker who may not begin another submission.
+async fn may_work(app: &AppState, auth: &WorkerAuth) -> Result<(), ApiError> {
+    let now = app.now();
+    match auth.worker.standing {
+        Standing::Banned => {
+            return Err(ApiError::Rejected(Rejection::WorkerSuspended { until: None }));
+        }
+        Standing::Suspended { until } if until > now => {
+            return Err(ApiError::Rejected(Rejection::WorkerSuspended { until: Some(until) }));
+        }
+        Standing::Suspended { .. } | Standing::Good => (),
+    }
+    let worker = auth.id.to_string();
+    let today = worker_submissions::count_since(app.store(), &worker, midnight(now)).await?;
+    let cap = app.limits.submissions_per_day;
+    if today >= cap { Err(ApiError::DailyCap(cap)) } else { Ok(()) }
+}
+
+/// Refuses a sandbox job: its worker is simulated, and people never see it.
+async fn must_be_live(app: &AppState, job: JobId) -> Result<(), ApiError> {
+    let stream = StreamId::Job(job);
+    let rows = read::states(app.store(), app.store().part_of(stream), &[stream]).await?;
+    match rows.into_iter().next().map(|row| row.state) {
+        Some(StreamState::Job(job))
+            if matches!(job.book, Book::Organization(_, Environment::Live)) =>
+        {
+            Ok(())
+        }
+        _ => Err(ApiError::NotFound("job")),
+    }
+}
+
+/// `POST /internal/worker/jobs/{id}/accept`
+pub async fn accept(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    auth: WorkerAuth,
+    keyed: Keyed,
+    Id(job_id): Id<JobId>,
+) -> Result<Response, ApiError> {
+    may_work(&app, &auth).await?;
+    must_be_live(&app, job_id).await?;
+    let submission_id = SubmissionId::in_slot(app.mint(), job_id.slot());
+    let command = AcceptJob {
+        job_id,
+        submission_id,
+        worker_id: auth.id,
+        worker_region: auth.worker.region.clone(),
+    };
+    let call = Call {
+        command,
+        stream: StreamId::Job(job_id),
+        actor: auth.id.to_string(),
+        key: keyed.key(&auth.id.to_string(), &()),
+    };
+    call.answer(&app, &context, StatusCode::CREATED, move |view| {
+        let submission = decision::submission(view, submission_id)?;
+        Ok(to_json(&WorkerSubmissionView::new(submission_id, submission)))
+    })
+    .await
+}
+
+/// Finds a worker's active submission to a job.
+async fn active(app: &AppState, auth: &WorkerAuth, job: JobId) -> Result<SubmissionId, ApiError> {
+    let stream = StreamId::Job(job);
+    let part = app.store().part_of(stream);
+    let rows = read::states(app.store(), part, &[stream]).await?;
+    let Some(StreamState::Job(job)) = rows.into_iter().next().map(|row| row.state) else {
+        return Err(ApiError::NotFound("job"));
+    };
+    job.active
+        .iter()
+        .find(|(_, active)| active.worker_id == auth.id)
+        .map(|(id, _)| *id)
+        .ok_or(ApiError::NotFound("submission"))
+}
+
+/// `POST /internal/worker/jobs/{id}/withdraw`: gives the slot back, before an upload.
+pub async fn withdraw(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    auth: WorkerAuth,
+    keyed: Keyed,
+    Id(job): Id<JobId>,
+) -> Result<Response, ApiError> {
+    let submission_id = active(&app, &auth, job).await?;
+    give_back(&app, &context, &auth, &keyed, submission_id).await
+}
+
+/// Withdraws a submission.
+pub async fn give_back(
+    app: &AppState,
+    context: &RequestContext,
+    auth: &WorkerAuth,
+    keyed: &Keyed,
+    submission_id: SubmissionId,
+) -> Result<Response, ApiError> {
+    let call = Call {
+        command: WithdrawSubmission { submission_id, worker_id: auth.id },
+        stream: StreamId::Submission(submission_id),
+        actor: auth.id.to_string(),
+        key: keyed.key(&auth.id.to_string(), &()),
+    };
+    call.answer(app, context, StatusCode::OK, move |view| {
+        let submission = decision::submission(view, submission_id)?;
+        Ok(to_json(&WorkerSubmissionView::new(submission_id, submission)))
+    })
+    .await
+}
+
+/// A complaint.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct FlagRequest {
+    reason: String,
+}
+
+/// `POST /internal/worker/jobs/{id}/flag`
+pub async fn flag(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    auth: WorkerAuth,
+    keyed: Keyed,
+    Id(job_id): Id<JobId>,
+    JsonBody(request): JsonBody<FlagRequest>,
+) -> Result<Response, ApiError> {
+    let reason = request.reason.trim().to_owned();
+    if reason.is_empty() || reason.chars().count() > 1_000 {
+        return Err(ApiError::field("reason", "must have 1 to 1000 characters"));
+    }
+    let call = Call {
+        command: FlagJob { job_id, worker_id: auth.id, reason },
+        stream: StreamId::Job(job_id),
+        actor: auth.id.to_string(),
+        key: keyed.key(&auth.id.to_string(), &request),
+    };
+    call.answer(&app, &context, StatusCode::OK, move |_view| {
+        Ok(to_json(&json!({"object": "job_flag", "job_id": job_id, "status": "flagged"})))
+    })
+    .await
+}

@@ -1,0 +1,201 @@
+//! A worker's submissions: upload, retry, follow.
+
+use super::jobs::give_back;
+use super::receive::{Upload, Wanted};
+use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::{ApiError, chain};
+use crate::extract::{Id, Keyed, ListQuery, Paging, WorkerAuth};
+use crate::geo;
+use crate::views::{ListView, WorkerSubmissionView};
+use axum::extract::multipart::MultipartRejection;
+use axum::extract::{Multipart, State};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use firsthand_domain::ids::{JobId, SubmissionId};
+use firsthand_domain::jobs::Job;
+use firsthand_domain::submissions::{Submission, UploadSubmission};
+use firsthand_domain::{State as StreamState, StreamId, decision};
+use firsthand_eventstore::read;
+use firsthand_projections::{Page, worker_submissions};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Reads a submission of this worker; another worker's does not exist for this one.
+async fn owned(
+    app: &AppState,
+    auth: &WorkerAuth,
+    id: SubmissionId,
+) -> Result<Submission, ApiError> {
+    let stream = StreamId::Submission(id);
+    let rows = read::states(app.store(), app.store().part_of(stream), &[stream]).await?;
+    match rows.into_iter().next().map(|row| row.state) {
+        Some(StreamState::Submission(submission)) if submission.worker_id == auth.id => {
+            Ok(*submission)
+        }
+        _ => Err(ApiError::NotFound("submission")),
+    }
+}
+
+async fn job(app: &AppState, id: JobId) -> Result<Job, ApiError> {
+    let stream = StreamId::Job(id);
+    let rows = read::states(app.store(), app.store().part_of(stream), &[stream]).await?;
+    match rows.into_iter().next().map(|row| row.state) {
+        Some(StreamState::Job(job)) => Ok(*job),
+        _ => Err(ApiError::NotFound("job")),
+    }
+}
+
+/// What an upload comes with.
+struct Incoming {
+    app: AppState,
+    context: Arc<RequestContext>,
+    auth: WorkerAuth,
+    keyed: Keyed,
+    id: SubmissionId,
+    retry: bool,
+}
+
+impl Incoming {
+    /// Refuses before the bytes are received what would be refused after it; then receives,
+    /// stores and records. The recording decides anew: nothing is taken for granted.
+    async fn take(self, form: Result<Multipart, MultipartRejection>) -> Result<Response, ApiError> {
+        let Self { app, context, auth, keyed, id, retry } = self;
+        let submission = owned(&app, &auth, id).await?;
+        let job = job(&app, submission.job_id).await?;
+        job.must_be_active()?;
+        UploadSubmission::check(&submission, retry, app.now())?;
+        let form = form.map_err(|error| ApiError::field("body", chain(&error)))?;
+        let accepted = job.input.accepted_formats.clone();
+        let wanted = Wanted { submission_id: id, accepted };
+        let upload = Upload::receive(&app, &wanted, form).await?;
+        let location_verified = job.input.location.map(|area| {
+            upload
+                .place
+                .is_some_and(|place| geo::within(place, (area.lat_e6, area.lng_e6), area.radius_m))
+        });
+        let captured_at = upload.captured_at;
+        let files = upload.store(&app).await?;
+        let call = Call {
+            command: UploadSubmission {
+                submission_id: id,
+                worker_id: auth.id,
+                retry,
+                files,
+                captured_at,
+                location_verified,
+            },
+            stream: StreamId::Submission(id),
+            actor: auth.id.to_string(),
+            key: keyed.key(&auth.id.to_string(), &()),
+        };
+        call.answer(&app, &context, StatusCode::OK, move |view| {
+            let submission = decision::submission(view, id)?;
+            Ok(to_json(&WorkerSubmissionView::new(id, submission)))
+        })
+        .await
+    }
+}
+
+/// A refusal may come before the bytes were read, so the connection can't be used again.
+fn finish(taken: Result<Response, ApiError>) -> Result<Response, ApiError> {
+    match taken {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            let mut response = error.into_response();
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            Ok(response)
+        }
+    }
+}
+
+/// `POST /internal/worker/submissions/{id}/upload`
+pub async fn upload(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    auth: WorkerAuth,
+    keyed: Keyed,
+    Id(id): Id<SubmissionId>,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Response, ApiError> {
+    finish(Incoming { app, context, auth, keyed, id, retry: false }.take(form).await)
+}
+
+/// `POST /internal/worker/submissions/{id}/retry`
+pub async fn retry(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    auth: WorkerAuth,
+    keyed: Keyed,
+    Id(id): Id<SubmissionId>,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Response, ApiError> {
+    finish(Incoming { app, context, auth, keyed, id, retry: true }.take(form).await)
+}
+
+/// `POST /internal/worker/submissions/{id}/withdraw`
+pub async fn withdraw(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    auth: WorkerAuth,
+    keyed: Keyed,
+    Id(id): Id<SubmissionId>,
+) -> Result<Response, ApiError> {
+    give_back(&app, &context, &auth, &keyed, id).await
+}
+
+/// `GET /internal/worker/submissions/{id}`
+pub async fn get(
+    State(app): State<AppState>,
+    auth: WorkerAuth,
+    Id(id): Id<SubmissionId>,
+) -> Result<Json<WorkerSubmissionView>, ApiError> {
+    let submission = owned(&app, &auth, id).await?;
+    Ok(Json(WorkerSubmissionView::new(id, &submission)))
+}
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub struct HistoryQuery {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /internal/worker/submissions`
+pub async fn list(
+    State(app): State<AppState>,
+    auth: WorkerAuth,
+    ListQuery(query): ListQuery<HistoryQuery>,
+) -> Result<Json<ListView<WorkerSubmissionView>>, ApiError> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let request = paging.by_id::<SubmissionId>()?;
+    app.catch_up_all().await;
+    let worker = auth.id.to_string();
+    let after = request.after.as_deref();
+    let ids = worker_submissions::list(app.store(), &worker, after, request.limit).await?;
+    let page = Page::of(ids, request.limit);
+    let mut by_part: BTreeMap<i16, Vec<StreamId>> = BTreeMap::new();
+    for id in &page.items {
+        let stream: StreamId =
+            id.parse().map_err(|_invalid| ApiError::Internal(format!("bad id {id}")))?;
+        by_part.entry(app.store().part_of(stream)).or_default().push(stream);
+    }
+    let mut found = BTreeMap::new();
+    for (part, streams) in by_part {
+        for row in read::states(app.store(), part, &streams).await? {
+            if let (StreamId::Submission(id), StreamState::Submission(submission)) =
+                (row.stream, row.state)
+            {
+                found.insert(id.to_string(), WorkerSubmissionView::new(id, &submission));
+            }
+        }
+    }
+    let last = page.items.last().cloned().unwrap_or_default();
+    let has_more = page.has_more;
+    let items = page.items.iter().filter_map(|id| found.remove(id)).collect();
+    Ok(Json(ListView::new(Page { items, has_more }, |_| last)))
+}

@@ -1,0 +1,104 @@
+//! Cancel a job: stop taking files, give unused escrow back at once, keep approved files.
+
+use super::events::{CancelReason, JobCancelled, JobEvent, JobSlotReleased};
+use super::state::{Job, JobStatus};
+use crate::credits::{self, CreditEvent, CreditsExpired, ReleaseReason};
+use crate::decision::{self, Changes, Command, Context, View, need};
+use crate::ids::{Book, JobId, StreamId};
+use crate::money::Cents;
+use crate::rejection::Rejection;
+use crate::state::State;
+use crate::submissions::{self, SubmissionStatus};
+
+/// Cancels a job for its buyer. Cancelling a cancelled job changes nothing and succeeds: the
+/// published client repeats calls without a key (spec section 4).
+#[derive(Debug, Clone)]
+pub struct CancelJob {
+    /// The buyer's book.
+    pub book: Book,
+    /// The job.
+    pub job_id: JobId,
+}
+
+/// Names what closing a job touches: the job, its book's credits, its active submissions.
+pub(super) fn needs(view: &dyn View, job_id: JobId) -> Vec<StreamId> {
+    let mut missing = Vec::new();
+    need(view, StreamId::Job(job_id), &mut missing);
+    if let Some(State::Job(job)) = view.state(StreamId::Job(job_id)) {
+        if job.exists() {
+            need(view, job.book.stream(), &mut missing);
+        }
+        for submission in job.active.keys() {
+            need(view, StreamId::Submission(*submission), &mut missing);
+        }
+    }
+    missing
+}
+
+/// Ends an active job: rejects what is pending, unpaid, and releases what is left.
+pub(super) fn close(
+    view: &dyn View,
+    job: &Job,
+    job_id: JobId,
+    reason: CancelReason,
+    context: &Context,
+) -> Result<Changes, Rejection> {
+    let account = decision::credits(view, job.book)?;
+    let release_reason = match reason {
+        CancelReason::Buyer => ReleaseReason::Cancelled,
+        CancelReason::Deadline => ReleaseReason::Deadline,
+    };
+    let released = credits::release(account, job_id, &job.escrow, release_reason, context.now)?;
+    let mut changes = Changes::none();
+    for id in job.active.keys() {
+        let submission = decision::submission(view, *id)?;
+        for (stream, event) in submissions::end_with_job(*id, submission, context.now).into_events()
+        {
+            changes.push(stream, event);
+        }
+        let slot = JobSlotReleased {
+            submission_id: *id,
+            files: submission.files_reserved,
+            rejected: submission.status != SubmissionStatus::Accepted,
+        };
+        changes.push(StreamId::Job(job_id), JobEvent::SlotReleased(slot));
+    }
+    // What else was left of an ended lot is gone at its own time, whether or not a timer has
+    // booked it: only what comes back lives on.
+    for extension in &released.extended {
+        let rest = account.lot(extension.lot_id).map_or(Cents::ZERO, |lot| lot.remaining);
+        if rest > Cents::ZERO {
+            let expired = CreditsExpired {
+                lot_id: extension.lot_id,
+                amount_cents: rest,
+                at: context.now,
+            };
+            changes.push(job.book.stream(), CreditEvent::Expired(expired));
+        }
+    }
+    let cancelled = JobCancelled { reason, refunded_cents: released.amount_cents, at: context.now };
+    Ok(changes
+        .append(StreamId::Job(job_id), JobEvent::Cancelled(cancelled))
+        .append(job.book.stream(), CreditEvent::Released(released)))
+}
+
+impl Command for CancelJob {
+    fn book(&self, _view: &dyn View) -> Option<Book> {
+        Some(self.book)
+    }
+
+    fn needs(&self, view: &dyn View) -> Vec<StreamId> {
+        needs(view, self.job_id)
+    }
+
+    fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
+        let job = decision::job_of(view, self.job_id, self.book)?;
+        match job.status {
+            JobStatus::Cancelled => Ok(Changes::none()),
+            JobStatus::Completed => Err(Rejection::JobNotActive { status: job.status.as_str() }),
+            JobStatus::Open | JobStatus::Filled | JobStatus::InProgress => {
+                close(view, job, self.job_id, CancelReason::Buyer, context)
+            }
+        }
+    }
+}

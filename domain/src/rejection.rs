@@ -1,0 +1,137 @@
+//! Why a rule refused a command: one closed list, data instead of sentences.
+
+use crate::ids::LotId;
+use crate::money::Cents;
+use crate::time::Timestamp;
+
+/// The reason for which a command was refused. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A stream that the command names does not exist, or not in this book.
+    #[error("no such {kind}")]
+    NotFound {
+        /// The kind of thing that is missing.
+        kind: &'static str,
+    },
+    /// A stream that the command would begin exists already.
+    #[error("this {kind} exists already")]
+    AlreadyExists {
+        /// The kind of thing that exists.
+        kind: &'static str,
+    },
+    /// The book's available credits do not cover the price.
+    #[error("insufficient credits: {required} needed, {available} available")]
+    InsufficientCredits {
+        /// What the command would hold.
+        required: Cents,
+        /// What is available.
+        available: Cents,
+    },
+    /// An amount left the range of the arithmetic.
+    #[error("the amount is out of range")]
+    AmountOverflow,
+    /// An organization with only free credits has its one active job already.
+    #[error("organizations on the free tier may have one active job")]
+    FreeTierJobLimit,
+    /// The job's status does not allow this.
+    #[error("the job is {status}")]
+    JobNotActive {
+        /// The job's public status.
+        status: &'static str,
+    },
+    /// Every slot of the job is taken.
+    #[error("the job has no free slot")]
+    JobFull,
+    /// The job's limit of concurrent workers is reached.
+    #[error("the job has its maximum of concurrent workers")]
+    TooManyWorkers,
+    /// The worker already works on this job.
+    #[error("you have an active submission to this job")]
+    AlreadyAccepted,
+    /// The worker's account is suspended or banned.
+    #[error("the worker is suspended")]
+    WorkerSuspended {
+        /// When the suspension ends; `None` for a ban.
+        until: Option<Timestamp>,
+    },
+    /// The submission's status does not allow this.
+    #[error("the submission is {status}")]
+    WrongSubmissionStatus {
+        /// The submission's status.
+        status: &'static str,
+    },
+    /// The time allowed for this step is over.
+    #[error("the time for this step is over")]
+    WindowOver,
+    /// An upload has more files than the submission has reserved.
+    #[error("between 1 and {reserved} files are accepted")]
+    WrongFileCount {
+        /// Files that the submission has reserved.
+        reserved: u32,
+    },
+    /// A job can be rated only when it is completed.
+    #[error("only a completed job can be rated")]
+    NotCompleted,
+    /// The job has its rating already.
+    #[error("the job is already rated")]
+    AlreadyRated,
+    /// The deadline has not passed yet, or a time-out came too early.
+    #[error("it is too early for this")]
+    TooEarly,
+    /// The organization's phone number is verified already.
+    #[error("the organization's phone is already verified")]
+    PhoneAlreadyVerified,
+    /// The key may not grant scopes that it does not hold.
+    #[error("a key may not grant scopes that it lacks")]
+    ScopeNotHeld,
+    /// The key is revoked.
+    #[error("the key is revoked")]
+    KeyRevoked,
+    /// Revoking the key would lock the organization out.
+    #[error("the last key that manages keys can't be revoked without force")]
+    LastManagingKey,
+    /// A setting's value is not allowed.
+    #[error("{field}: {message}")]
+    InvalidSetting {
+        /// The setting.
+        field: &'static str,
+        /// What is wrong with it.
+        message: &'static str,
+    },
+    /// The books would not balance: a rule was broken elsewhere. Never expected.
+    #[error("the books do not balance at lot {lot}")]
+    OutOfBalance {
+        /// The lot that does not cover the movement.
+        lot: LotId,
+    },
+}
+
+impl Rejection {
+    /// Says whether the same command may succeed later without being changed.
+    pub fn transient(&self) -> bool {
+        match self {
+            Self::InsufficientCredits { .. }
+            | Self::JobFull
+            | Self::TooManyWorkers
+            | Self::FreeTierJobLimit
+            | Self::WorkerSuspended { .. }
+            | Self::NotCompleted
+            | Self::TooEarly => true,
+            Self::NotFound { .. }
+            | Self::AlreadyExists { .. }
+            | Self::AmountOverflow
+            | Self::JobNotActive { .. }
+            | Self::AlreadyAccepted
+            | Self::WrongSubmissionStatus { .. }
+            | Self::WindowOver
+            | Self::WrongFileCount { .. }
+            | Self::AlreadyRated
+            | Self::PhoneAlreadyVerified
+            | Self::ScopeNotHeld
+            | Self::KeyRevoked
+            | Self::LastManagingKey
+            | Self::InvalidSetting { .. }
+            | Self::OutOfBalance { .. } => false,
+        }
+    }
+}

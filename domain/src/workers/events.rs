@@ -1,0 +1,71 @@
+//! What can happen to a worker.
+
+use crate::event::events;
+use crate::ids::{SubmissionId, WorkerId};
+use crate::money::Cents;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+events! {
+    /// An event of a worker.
+    WorkerEvent {
+        /// The worker registered.
+        Registered(WorkerRegistered) = "worker.registered", 1;
+        /// A submission of the worker was approved or rejected.
+        SubmissionEnded(WorkerSubmissionEnded) = "worker.submission_ended", 1;
+        /// A strike.
+        StrikeIssued(WorkerStrikeIssued) = "worker.strike_issued", 1;
+        /// Too many strikes: suspended for a while.
+        Suspended(WorkerSuspended) = "worker.suspended", 1;
+        /// Far too many strikes.
+        Banned(WorkerBanned) = "worker.banned", 1;
+    }
+}
+
+/// The worker registered. Name and e-mail are personal and live elsewhere (design D13).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerRegistered {
+    /// The worker.
+    pub worker_id: WorkerId,
+    /// Where the worker is, as `US-NY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Keyed hash of the worker's token.
+    pub secret_hash: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A submission ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerSubmissionEnded {
+    /// The submission.
+    pub submission_id: SubmissionId,
+    /// Whether it was approved.
+    pub approved: bool,
+    /// What it earned.
+    pub earned_cents: Cents,
+}
+
+/// A strike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerStrikeIssued {
+    /// For which submission.
+    pub submission_id: SubmissionId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Suspended for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerSuspended {
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// Banned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerBanned {
+    /// When.
+    pub at: Timestamp,
+}

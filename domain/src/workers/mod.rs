@@ -1,0 +1,15 @@
+//! Workers: who captures, their strikes and their standing. A worker's stream lives in the part of
+//! the worker's own id.
+
+mod events;
+mod record;
+mod register;
+mod state;
+
+pub use events::{
+    WorkerBanned, WorkerEvent, WorkerRegistered, WorkerStrikeIssued, WorkerSubmissionEnded,
+    WorkerSuspended,
+};
+pub use record::RecordOutcome;
+pub use register::RegisterWorker;
+pub use state::{Standing, Worker};

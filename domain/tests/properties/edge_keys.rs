@@ -1,0 +1,121 @@
+//! API keys: the overlap after a rotation, and who may be locked out (specification section 9).
+
+use crate::shop::{Answer, Shop};
+use firsthand_domain::api_keys::{ApiKey, RevokeApiKey, RotateApiKey, Scope, Scopes};
+use firsthand_domain::decision::View;
+use firsthand_domain::ids::ApiKeyId;
+use firsthand_domain::time::Span;
+use firsthand_domain::{Environment, Rejection, State, StreamId, Timestamp};
+
+fn create(shop: &mut Shop, scopes: &[Scope]) -> ApiKeyId {
+    let mut key = shop.key(Environment::Live);
+    key.scopes = scopes.iter().copied().collect();
+    shop.world.run(&key).unwrap();
+    key.key_id
+}
+
+fn key(shop: &Shop, id: ApiKeyId) -> &ApiKey {
+    match shop.world.state(StreamId::ApiKey(id)) {
+        Some(State::ApiKey(key)) => key,
+        other => panic!("{id} is {other:?}"),
+    }
+}
+
+fn rotate(shop: &mut Shop, key_id: ApiKeyId) -> Answer {
+    let organization_id = shop.organization;
+    let secret_hash = "second secret".into();
+    shop.world.run(&RotateApiKey { organization_id, key_id, secret_hash, last4: "efgh".into() })
+}
+
+fn revoke(shop: &mut Shop, key_id: ApiKeyId, others: &[ApiKeyId], force: bool) -> Answer {
+    let organization_id = shop.organization;
+    shop.world.run(&RevokeApiKey { organization_id, key_id, others: others.to_vec(), force })
+}
+
+/// A shop whose first key came with the sign-up.
+fn shop() -> (Shop, ApiKeyId) {
+    let shop = Shop::poor();
+    let first = shop.world.log().iter().find_map(|(stream, _)| match stream {
+        StreamId::ApiKey(id) => Some(*id),
+        _ => None,
+    });
+    (shop, first.unwrap())
+}
+
+#[test]
+fn the_old_secret_works_for_24_hours_after_a_rotation_and_no_microsecond_longer() {
+    let (mut shop, id) = shop();
+    let rotated = shop.world.now;
+    rotate(&mut shop, id).unwrap();
+    let day = Span::hours(24);
+    let (end, at) = (rotated.after(day).micros(), Timestamp::from_micros);
+    assert!(key(&shop, id).opens("first secret", rotated));
+    assert!(key(&shop, id).opens("first secret", at(end - 1)));
+    assert!(!key(&shop, id).opens("first secret", at(end)));
+    assert!(!key(&shop, id).opens("first secret", at(end + 1)));
+    for time in [rotated, at(end - 1), at(end), at(end + 1)] {
+        assert!(key(&shop, id).opens("second secret", time));
+        assert!(!key(&shop, id).opens("a guess", time));
+    }
+}
+
+#[test]
+fn a_revoked_key_opens_nothing_at_once_and_for_good() {
+    let (mut shop, id) = shop();
+    rotate(&mut shop, id).unwrap();
+    let other = create(&mut shop, &[Scope::KeysManage]);
+    revoke(&mut shop, id, &[other], false).unwrap();
+    let now = shop.world.now;
+    assert!(!key(&shop, id).opens("second secret", now));
+    assert!(!key(&shop, id).opens("first secret", now), "nor does its old secret");
+    assert_eq!(revoke(&mut shop, id, &[other], false), Ok(vec![]), "twice");
+    assert_eq!(rotate(&mut shop, id), Err(Rejection::KeyRevoked));
+}
+
+#[test]
+fn the_last_key_that_manages_keys_is_protected() {
+    let (mut shop, id) = shop();
+    let reader = create(&mut shop, &[Scope::JobsRead]);
+    let refused = Err(Rejection::LastManagingKey);
+    assert_eq!(revoke(&mut shop, id, &[], false), refused);
+    assert_eq!(revoke(&mut shop, id, &[reader], false), refused, "a reader is no manager");
+    assert!(revoke(&mut shop, reader, &[id], false).is_ok(), "a reader is not protected");
+    let second = create(&mut shop, &[Scope::KeysManage]);
+    assert!(revoke(&mut shop, id, &[reader, second], false).is_ok());
+    assert_eq!(
+        revoke(&mut shop, second, &[id, reader], false),
+        refused,
+        "revoked ones don't count"
+    );
+    assert!(revoke(&mut shop, second, &[id, reader], true).is_ok(), "but force does");
+}
+
+#[test]
+fn a_key_that_has_ended_by_itself_does_not_manage_keys_any_more() {
+    let (mut shop, id) = shop();
+    let mut brief = shop.key(Environment::Live);
+    brief.expires_at = Some(shop.in_days(1));
+    shop.world.run(&brief).unwrap();
+    shop.world.now = shop.in_days(1);
+    assert_eq!(revoke(&mut shop, id, &[brief.key_id], false), Err(Rejection::LastManagingKey));
+}
+
+#[test]
+fn a_key_grants_no_scope_that_it_lacks() {
+    let (mut shop, _) = shop();
+    let mut wide = shop.key(Environment::Live);
+    wide.granted_by = [Scope::KeysManage, Scope::JobsRead].into_iter().collect();
+    assert_eq!(wide.scopes, Scopes::all());
+    assert_eq!(shop.world.run(&wide), Err(Rejection::ScopeNotHeld));
+    wide.scopes = [Scope::JobsRead].into_iter().collect();
+    assert!(shop.world.run(&wide).is_ok());
+}
+
+#[test]
+fn another_organization_s_key_does_not_exist() {
+    let (mut shop, id) = shop();
+    shop.organization = shop.world.organization();
+    let refused = Err(Rejection::NotFound { kind: "api key" });
+    assert_eq!(rotate(&mut shop, id), refused);
+    assert_eq!(revoke(&mut shop, id, &[], true), refused);
+}

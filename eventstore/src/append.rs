@@ -1,0 +1,240 @@
+//! The append: one data-modifying statement for each part of a batch, pipelined on one connection.
+//!
+//! The statement moves the part's head from the expected position to the new one and inserts
+//! everything only if that succeeded; if another process was there first it fails, and with it the
+//! transaction of the batch (design D3, D5).
+
+use crate::error::StoreError;
+use crate::store::Store;
+use firsthand_domain::merkle::Hash;
+use futures_util::future::BoxFuture;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls, Statement};
+use tokio_util::task::TaskTracker;
+
+/// The events of one part of a batch, column by column.
+#[derive(Debug, Default)]
+pub struct EventRows {
+    pub book: Vec<String>,
+    pub sequence: Vec<i64>,
+    pub stream: Vec<String>,
+    pub version: Vec<i64>,
+    pub event_type: Vec<&'static str>,
+    pub schema_version: Vec<i16>,
+    pub recorded_at: Vec<i64>,
+    pub actor: Vec<String>,
+    pub request_id: Vec<String>,
+    pub payload: Vec<Vec<u8>>,
+    pub leaf: Vec<Vec<u8>>,
+}
+
+/// The state rows of one part of a batch, column by column.
+#[derive(Debug, Default)]
+pub struct StateRows {
+    pub stream: Vec<String>,
+    pub kind: Vec<&'static str>,
+    pub book: Vec<String>,
+    pub version: Vec<i64>,
+    pub status: Vec<Option<&'static str>>,
+    pub parent: Vec<Option<String>>,
+    pub sequence: Vec<i64>,
+    pub frontier: Vec<Vec<u8>>,
+    pub state: Vec<Vec<u8>>,
+}
+
+/// The idempotency rows of one part of a batch, column by column.
+#[derive(Debug, Default)]
+pub struct KeyRows {
+    pub digest: Vec<Vec<u8>>,
+    pub book: Vec<String>,
+    pub request_hash: Vec<Vec<u8>>,
+    pub status: Vec<i16>,
+    pub sealed: Vec<bool>,
+    pub body: Vec<Vec<u8>>,
+}
+
+/// What a batch writes to one part.
+#[derive(Debug, Default)]
+pub struct PartRows {
+    pub part: i16,
+    pub expected_head: i64,
+    pub recorded_at: i64,
+    pub events: EventRows,
+    pub states: StateRows,
+    pub keys: KeyRows,
+}
+
+impl PartRows {
+    /// Returns the number of events as the database counts.
+    pub fn count(&self) -> i64 {
+        i64::try_from(self.events.stream.len()).unwrap_or(i64::MAX)
+    }
+
+    /// Returns the last event's position and leaf: what proves that the batch is in the log.
+    pub fn witness(&self) -> Option<(i16, i64, Hash)> {
+        let leaf = Hash::try_from(self.events.leaf.last()?.as_slice()).ok()?;
+        Some((self.part, self.expected_head + self.count(), leaf))
+    }
+}
+
+/// `1 / count(*)` fails the statement when the head is not where it was expected.
+const APPEND: &str = "
+with head as (
+  update parts set head = $2 + $3, recorded_at = $4
+  where part = $1 and head = $2
+  returning part
+), appended as (
+  insert into events (part, position, book, sequence, stream, version, event_type,
+                      schema_version, recorded_at, actor, request_id, payload, leaf)
+  select head.part, $2 + e.n, e.book, e.sequence, e.stream, e.version, e.event_type,
+         e.schema_version, e.recorded_at, e.actor, e.request_id, e.payload, e.leaf
+  from head, unnest($5::text[], $6::bigint[], $7::text[], $8::bigint[], $9::text[],
+                    $10::smallint[], $11::bigint[], $12::text[], $13::text[], $14::bytea[],
+                    $15::bytea[])
+    with ordinality as e(book, sequence, stream, version, event_type, schema_version,
+                         recorded_at, actor, request_id, payload, leaf, n)
+  returning 1
+), saved as (
+  insert into streams as s (part, stream, kind, book, version, status, parent, sequence,
+                            frontier, state)
+  select head.part, r.stream, r.kind, r.book, r.version, r.status, r.parent, r.sequence,
+         r.frontier, r.state
+  from head, unnest($16::text[], $17::text[], $18::text[], $19::bigint[], $20::text[],
+                    $21::text[], $22::bigint[], $23::bytea[], $24::bytea[])
+    as r(stream, kind, book, version, status, parent, sequence, frontier, state)
+  on conflict (part, stream) do update
+  set version = excluded.version, status = excluded.status, sequence = excluded.sequence,
+      frontier = excluded.frontier, state = excluded.state
+  returning 1
+), answered as (
+  insert into idempotency_keys (part, digest, book, request_hash, created_at, status, sealed, body)
+  select head.part, k.digest, k.book, k.request_hash, $4, k.status, k.sealed, k.body
+  from head, unnest($25::bytea[], $26::text[], $27::bytea[], $28::smallint[], $29::bool[],
+                    $30::bytea[])
+    as k(digest, book, request_hash, status, sealed, body)
+  returning 1
+)
+select 1 / (select count(*) from head) as one,
+       (select count(*) from appended) as appended,
+       (select count(*) from saved) as saved,
+       (select count(*) from answered) as answered";
+
+/// An open append connection.
+pub struct Appender {
+    client: Client,
+    statement: Statement,
+}
+
+impl std::fmt::Debug for Appender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Appender").finish_non_exhaustive()
+    }
+}
+
+/// The result of a batch, once the database has answered.
+pub type Committed = BoxFuture<'static, Result<(), StoreError>>;
+
+impl Appender {
+    /// Connects. The connection itself is driven on the tracker.
+    pub async fn connect(store: &Store, tracker: &TaskTracker) -> Result<Self, StoreError> {
+        let (client, connection) = store.append_config().connect(NoTls).await?;
+        tracker.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(error = %error, "the append connection ended");
+            }
+        });
+        let statement = client.prepare(APPEND).await?;
+        Ok(Self { client, statement })
+    }
+
+    /// Says whether the connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Writes a batch in one transaction. The returned future sends everything when it is first
+    /// polled, so that batches polled in order arrive in order; it owns what it needs.
+    pub fn append(self: &std::sync::Arc<Self>, parts: std::sync::Arc<[PartRows]>) -> Committed {
+        let appender = std::sync::Arc::clone(self);
+        Box::pin(async move {
+            match &*parts {
+                [] => Ok(()),
+                [one] => appender.append_part(one).await,
+                many => {
+                    let begin = appender.client.batch_execute("begin");
+                    let appended = futures_util::future::join_all(
+                        many.iter().map(|rows| appender.append_part(rows)),
+                    );
+                    let commit = appender.client.batch_execute("commit");
+                    // Polled in this order, hence sent in this order, without waiting in between.
+                    let (begun, appended, committed) = futures_util::join!(begin, appended, commit);
+                    begun?;
+                    appended.into_iter().collect::<Result<Vec<()>, _>>()?;
+                    Ok(committed?)
+                }
+            }
+        })
+    }
+
+    async fn append_part(&self, rows: &PartRows) -> Result<(), StoreError> {
+        let (events, states, keys) = (&rows.events, &rows.states, &rows.keys);
+        let count = rows.count();
+        let parameters: [&(dyn ToSql + Sync); 30] = [
+            &rows.part,
+            &rows.expected_head,
+            &count,
+            &rows.recorded_at,
+            &events.book,
+            &events.sequence,
+            &events.stream,
+            &events.version,
+            &events.event_type,
+            &events.schema_version,
+            &events.recorded_at,
+            &events.actor,
+            &events.request_id,
+            &events.payload,
+            &events.leaf,
+            &states.stream,
+            &states.kind,
+            &states.book,
+            &states.version,
+            &states.status,
+            &states.parent,
+            &states.sequence,
+            &states.frontier,
+            &states.state,
+            &keys.digest,
+            &keys.book,
+            &keys.request_hash,
+            &keys.status,
+            &keys.sealed,
+            &keys.body,
+        ];
+        let written = self.client.query_one(&self.statement, &parameters).await?;
+        let wanted = [events.stream.len(), states.stream.len(), keys.digest.len()];
+        for (column, wanted) in ["appended", "saved", "answered"].into_iter().zip(wanted) {
+            let found: i64 = written.try_get(column)?;
+            if usize::try_from(found) != Ok(wanted) {
+                return Err(StoreError::corrupt(format_args!(
+                    "{found} rows {column} instead of {wanted}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether an event with that leaf stands at that position: whether a batch whose answer
+    /// was lost is in the log.
+    pub async fn holds(&self, witness: (i16, i64, Hash)) -> Result<bool, StoreError> {
+        let (part, position, leaf) = witness;
+        let row = self
+            .client
+            .query_opt(
+                "select leaf from events where part = $1 and position = $2",
+                &[&part, &position],
+            )
+            .await?;
+        Ok(row.is_some_and(|row| row.get::<_, &[u8]>(0) == leaf))
+    }
+}

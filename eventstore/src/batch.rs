@@ -1,0 +1,285 @@
+//! A batch: commands decided one after the other against the states in memory, and the rows that
+//! they amount to.
+
+use crate::append::PartRows;
+use crate::cache::{Cache, Cached};
+use crate::codec::{self, encode_event, encode_state};
+use crate::error::{ExecuteError, StoreError};
+use crate::idempotency::{RecentKeys, StoredAnswer};
+use crate::ledger::{Meta, Reply};
+use crate::writer::Envelope;
+use bytes::Bytes;
+use firsthand_domain::{Book, Changes, Context, Rejection, StreamId, Timestamp};
+use std::collections::BTreeMap;
+
+/// Where a part of the log ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Head {
+    /// The last position.
+    pub position: i64,
+    /// The last time that was recorded.
+    pub recorded_at: i64,
+}
+
+/// What the writer knows: the end of each of its parts, the states and the latest keys.
+#[derive(Debug, Default)]
+pub struct Memory {
+    pub heads: BTreeMap<i16, Head>,
+    pub cache: Cache,
+    pub keys: RecentKeys,
+    /// Number of the batch that is being decided.
+    pub batch: u64,
+}
+
+/// An answer that waits for its batch.
+pub type Waiting = (Envelope, Result<Reply, ExecuteError>);
+
+/// Commands that were decided together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    parts: BTreeMap<i16, Building>,
+    /// The answers, in order of decision.
+    pub waiting: Vec<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Building {
+    rows: PartRows,
+    touched: BTreeMap<StreamId, Book>,
+}
+
+/// What became of a command in a batch.
+#[derive(Debug)]
+pub enum Step {
+    /// It is decided; its answer waits in the batch.
+    Decided,
+    /// It needs streams that are not in memory: decide it in the next batch.
+    Deferred(Envelope),
+}
+
+impl Batch {
+    /// Decides one command and applies it to the states in memory.
+    pub fn decide(
+        &mut self,
+        memory: &mut Memory,
+        envelope: Envelope,
+        now: Timestamp,
+    ) -> Result<Step, StoreError> {
+        let meta = &envelope.request.meta;
+        if let Some(key) = &meta.key
+            && let Some(known) = memory.keys.get(&key.digest)
+        {
+            let reply = if known.request_hash == key.request_hash {
+                Ok(Reply::Replayed {
+                    status: known.status,
+                    sealed: known.sealed,
+                    body: known.body.clone(),
+                })
+            } else {
+                Err(ExecuteError::KeyReused)
+            };
+            self.waiting.push((envelope, reply));
+            return Ok(Step::Decided);
+        }
+        if !missing(memory, &envelope).is_empty() {
+            return Ok(Step::Deferred(envelope));
+        }
+        let part = envelope.part;
+        let command = &envelope.request.command;
+        let head = memory.heads.entry(part).or_default();
+        let now = now.max(Timestamp::from_micros(head.recorded_at.saturating_add(1)));
+        let book = command.book(&memory.cache);
+        let outcome = match command.decide(&memory.cache, &Context { now }) {
+            Ok(changes) => {
+                let book = book.unwrap_or_default();
+                self.apply(memory, part, book, changes, meta, now)?;
+                Ok(())
+            }
+            Err(rejection) => Err(rejection),
+        };
+        let answer = (envelope.request.render)(&memory.cache, &outcome);
+        if let Some(key) = meta.key.as_ref().filter(|_| answer.keep) {
+            let stored = StoredAnswer {
+                request_hash: key.request_hash,
+                status: answer.status,
+                sealed: answer.sealed.is_some(),
+                body: answer.sealed.clone().unwrap_or_else(|| answer.body.clone()),
+            };
+            self.store_key(memory, part, book, key.digest, &stored);
+            memory.keys.insert(key.digest, stored);
+        }
+        self.waiting.push((envelope, Ok(Reply::Decided { outcome, answer })));
+        Ok(Step::Decided)
+    }
+
+    fn building(&mut self, memory: &Memory, part: i16) -> &mut Building {
+        self.parts.entry(part).or_insert_with(|| {
+            let head = memory.heads.get(&part).copied().unwrap_or_default();
+            Building {
+                rows: PartRows {
+                    part,
+                    expected_head: head.position,
+                    recorded_at: head.recorded_at,
+                    ..PartRows::default()
+                },
+                touched: BTreeMap::new(),
+            }
+        })
+    }
+
+    fn apply(
+        &mut self,
+        memory: &mut Memory,
+        part: i16,
+        book: Book,
+        changes: Changes,
+        meta: &Meta,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let book_name = book.to_string();
+        let mut scratch = Vec::with_capacity(1_024);
+        self.building(memory, part);
+        let Some(building) = self.parts.get_mut(&part) else { return Ok(()) };
+        let mut recorded_at = now.micros();
+        // Everything is encoded before anything is applied: a failure leaves memory untouched.
+        let payloads: Vec<_> = changes
+            .events()
+            .iter()
+            .map(|(_, event)| encode_event(event))
+            .collect::<Result<_, _>>()?;
+        for ((stream, event), payload) in changes.into_events().into_iter().zip(payloads) {
+            let cached = memory.cache.get_or_new(stream);
+            cached.version += 1;
+            cached.state.evolve(&event);
+            cached.used_in = memory.batch;
+            let version = cached.version;
+            let of_book = memory.cache.get_or_new(book.stream());
+            of_book.used_in = memory.batch;
+            let sequence = i64::try_from(of_book.frontier.size() + 1).unwrap_or(i64::MAX);
+            let stream_name = stream.to_string();
+            let envelope = codec::Envelope {
+                book: &book_name,
+                sequence,
+                stream: &stream_name,
+                version,
+                event_type: event.name(),
+                schema_version: event.schema_version(),
+                recorded_at,
+                actor: &meta.actor,
+                request_id: &meta.request_id,
+            };
+            let leaf = codec::leaf(&envelope, &payload, &mut scratch);
+            of_book.frontier.push(leaf);
+            let rows = &mut building.rows.events;
+            rows.book.push(book_name.clone());
+            rows.sequence.push(sequence);
+            rows.stream.push(stream_name);
+            rows.version.push(version);
+            rows.event_type.push(event.name());
+            rows.schema_version.push(event.schema_version());
+            rows.recorded_at.push(recorded_at);
+            rows.actor.push(meta.actor.clone());
+            rows.request_id.push(meta.request_id.clone());
+            rows.payload.push(payload);
+            rows.leaf.push(leaf.to_vec());
+            building.touched.insert(stream, book);
+            let head = memory.heads.entry(part).or_default();
+            head.position += 1;
+            head.recorded_at = recorded_at;
+            building.rows.recorded_at = recorded_at;
+            recorded_at += 1;
+        }
+        building.touched.insert(book.stream(), book);
+        Ok(())
+    }
+
+    fn store_key(
+        &mut self,
+        memory: &Memory,
+        part: i16,
+        book: Option<Book>,
+        digest: [u8; 32],
+        stored: &StoredAnswer,
+    ) {
+        let keys = &mut self.building(memory, part).rows.keys;
+        keys.digest.push(digest.to_vec());
+        keys.book.push(book.map(|book| book.to_string()).unwrap_or_default());
+        keys.request_hash.push(stored.request_hash.to_vec());
+        keys.status.push(i16::try_from(stored.status).unwrap_or(i16::MAX));
+        keys.sealed.push(stored.sealed);
+        keys.body.push(stored.body.to_vec());
+    }
+
+    /// Adds the state rows of everything that was touched, once each, and returns what to write.
+    pub fn rows(&mut self, memory: &Memory) -> Result<Vec<PartRows>, StoreError> {
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for (_, mut building) in std::mem::take(&mut self.parts) {
+            for (stream, book) in &building.touched {
+                if let Some(cached) = memory.cache.get(*stream) {
+                    push_state(&mut building.rows, *stream, *book, cached)?;
+                }
+            }
+            parts.push(building.rows);
+        }
+        Ok(parts)
+    }
+
+    /// Returns the streams that the batch touches.
+    pub fn touched(&self) -> Vec<StreamId> {
+        self.parts.values().flat_map(|building| building.touched.keys().copied()).collect()
+    }
+}
+
+fn push_state(
+    rows: &mut PartRows,
+    stream: StreamId,
+    book: Book,
+    cached: &Cached,
+) -> Result<(), StoreError> {
+    let listed = cached.state.listed();
+    let rows = &mut rows.states;
+    rows.stream.push(stream.to_string());
+    rows.kind.push(stream.kind());
+    rows.book.push(book.to_string());
+    rows.version.push(cached.version);
+    rows.status.push(listed.status);
+    rows.parent.push(listed.parent.map(|parent| parent.to_string()));
+    rows.sequence.push(i64::try_from(cached.frontier.size()).unwrap_or(i64::MAX));
+    rows.frontier.push(cached.frontier.to_bytes());
+    rows.state.push(encode_state(&cached.state)?);
+    Ok(())
+}
+
+/// Returns the streams that a command needs and that are not in memory: its own, and the one that
+/// stands for its book.
+pub fn missing(memory: &Memory, envelope: &Envelope) -> Vec<StreamId> {
+    let command = &envelope.request.command;
+    let mut missing = command.needs(&memory.cache);
+    if let Some(book) = command.book(&memory.cache) {
+        firsthand_domain::decision::need(&memory.cache, book.stream(), &mut missing);
+    }
+    missing
+}
+
+/// Returns the body of a stored answer.
+pub fn stored(
+    request_hash: &[u8],
+    status: i16,
+    sealed: bool,
+    body: &[u8],
+) -> Result<StoredAnswer, StoreError> {
+    Ok(StoredAnswer {
+        request_hash: request_hash.try_into().map_err(StoreError::corrupt)?,
+        status: u16::try_from(status).map_err(StoreError::corrupt)?,
+        sealed,
+        body: Bytes::copy_from_slice(body),
+    })
+}
+
+/// Says that a rule refused although it never should: the books would not balance.
+pub fn is_alarming(outcome: &Result<(), Rejection>) -> bool {
+    matches!(outcome, Err(Rejection::OutOfBalance { .. }))
+}

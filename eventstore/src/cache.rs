@@ -1,0 +1,73 @@
+//! Aggregates in memory, bounded: the writer decides against these.
+
+use firsthand_domain::merkle::Frontier;
+use firsthand_domain::{State, StreamId, View};
+use rustc_hash::FxHashMap;
+
+/// A stream in memory.
+#[derive(Debug, Clone)]
+pub struct Cached {
+    /// The state after `version` events.
+    pub state: State,
+    /// Number of events.
+    pub version: i64,
+    /// The Merkle frontier of the book that this stream stands for.
+    pub frontier: Frontier,
+    /// The last batch that touched or read the stream.
+    pub used_in: u64,
+}
+
+impl Cached {
+    /// A stream without events.
+    pub fn empty(stream: StreamId) -> Self {
+        Self { state: State::empty(stream), version: 0, frontier: Frontier::default(), used_in: 0 }
+    }
+}
+
+/// The streams in memory.
+#[derive(Debug, Default)]
+pub struct Cache {
+    streams: FxHashMap<StreamId, Cached>,
+}
+
+/// So many streams are kept for each writer; more are swept out, least recently used first.
+const CAPACITY: usize = 131_072;
+
+impl Cache {
+    /// Returns a stream.
+    pub fn get(&self, stream: StreamId) -> Option<&Cached> {
+        self.streams.get(&stream)
+    }
+
+    /// Returns a stream for change; one that is not in memory is new.
+    pub fn get_or_new(&mut self, stream: StreamId) -> &mut Cached {
+        self.streams.entry(stream).or_insert_with(|| Cached::empty(stream))
+    }
+
+    /// Puts a stream in that was loaded.
+    pub fn insert(&mut self, stream: StreamId, cached: Cached) {
+        self.streams.insert(stream, cached);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.streams.clear();
+    }
+
+    /// Makes room: drops what no batch since `oldest_in_flight` has used, starting with the least
+    /// recent half.
+    pub fn sweep(&mut self, now: u64, oldest_in_flight: u64) {
+        let mut horizon = 1_u64 << 40;
+        while self.streams.len() > CAPACITY && horizon > 0 {
+            horizon /= 2;
+            let limit = now.saturating_sub(horizon).min(oldest_in_flight);
+            self.streams.retain(|_, cached| cached.used_in >= limit);
+        }
+    }
+}
+
+impl View for Cache {
+    fn state(&self, stream: StreamId) -> Option<&State> {
+        self.streams.get(&stream).map(|cached| &cached.state)
+    }
+}

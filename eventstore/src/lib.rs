@@ -1,0 +1,32 @@
+//! The event store and the ledger writer: the log, the only way to append to it, and the ways to
+//! read it.
+//!
+//! A command reaches the writer of its part through a bounded channel, is decided in memory, and is
+//! answered only after the transaction that holds its batch has committed (design D3 to D7).
+//! Nothing else writes to `events`, `streams` or `idempotency_keys`.
+
+mod append;
+mod batch;
+mod cache;
+pub mod canary;
+pub mod claims;
+pub mod codec;
+pub mod cqrs;
+mod error;
+pub mod idempotency;
+mod ledger;
+mod lookup;
+mod migrate;
+mod published;
+pub mod read;
+mod store;
+pub mod subscription;
+pub mod tasks;
+pub mod verify;
+mod writer;
+
+pub use error::{ExecuteError, StoreError};
+pub use idempotency::{IdempotencyKey, StoredAnswer};
+pub use ledger::{Answer, Clock, Ledger, LedgerConfig, Meta, Render, Reply, Request};
+pub use migrate::{create_database, migrate};
+pub use store::{Store, TenantTransaction, WriterTransaction};

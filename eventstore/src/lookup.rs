@@ -1,0 +1,103 @@
+//! The writer's look-ups: keys and states that are not in memory, for all parts of a batch in one
+//! flight on a connection of their own.
+
+use crate::batch::stored;
+use crate::codec::decode_state;
+use crate::error::StoreError;
+use crate::idempotency::{KeyDigest, StoredAnswer};
+use crate::read::StateRow;
+use crate::store::Store;
+use firsthand_domain::StreamId;
+use firsthand_domain::merkle::Frontier;
+use futures_util::future::try_join_all;
+use std::collections::BTreeMap;
+use tokio_postgres::{Client, NoTls, Statement};
+use tokio_util::task::TaskTracker;
+
+const KEYS: &str = "
+select digest, request_hash, status, sealed, body
+from idempotency_keys
+where part = $1 and digest = any($2)";
+
+const STATES: &str = "
+select stream, version, sequence, frontier, state
+from streams
+where part = $1 and stream = any($2)";
+
+/// An open look-up connection.
+pub struct Lookup {
+    client: Client,
+    keys: Statement,
+    states: Statement,
+}
+
+impl Lookup {
+    /// Connects. The connection itself is driven on the tracker.
+    pub async fn connect(store: &Store, tracker: &TaskTracker) -> Result<Self, StoreError> {
+        let (client, connection) = store.append_config().connect(NoTls).await?;
+        tracker.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(error = %error, "the look-up connection ended");
+            }
+        });
+        let keys = client.prepare(KEYS).await?;
+        let states = client.prepare(STATES).await?;
+        Ok(Self { client, keys, states })
+    }
+
+    /// Says whether the connection is gone.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Returns the stored answers to keys.
+    pub async fn keys(
+        &self,
+        wanted: &BTreeMap<i16, Vec<KeyDigest>>,
+    ) -> Result<Vec<(KeyDigest, StoredAnswer)>, StoreError> {
+        let found = try_join_all(wanted.iter().map(async |(part, digests)| {
+            let digests: Vec<&[u8]> = digests.iter().map(<[u8; 32]>::as_slice).collect();
+            self.client.query(&self.keys, &[part, &digests]).await
+        }))
+        .await?;
+        found
+            .into_iter()
+            .flatten()
+            .map(|row| {
+                let digest = KeyDigest::try_from(row.try_get::<_, &[u8]>(0)?)
+                    .map_err(StoreError::corrupt)?;
+                let answer =
+                    stored(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, row.try_get(4)?)?;
+                Ok((digest, answer))
+            })
+            .collect()
+    }
+
+    /// Returns the state rows of streams. Streams without events are left out.
+    pub async fn states(
+        &self,
+        wanted: &BTreeMap<i16, Vec<StreamId>>,
+    ) -> Result<Vec<StateRow>, StoreError> {
+        let found = try_join_all(wanted.iter().map(async |(part, streams)| {
+            let names: Vec<String> = streams.iter().map(ToString::to_string).collect();
+            self.client.query(&self.states, &[part, &names]).await
+        }))
+        .await?;
+        found
+            .into_iter()
+            .flatten()
+            .map(|row| {
+                let stream: StreamId =
+                    row.try_get::<_, &str>(0)?.parse().map_err(StoreError::corrupt)?;
+                let size = u64::try_from(row.try_get::<_, i64>(2)?).map_err(StoreError::corrupt)?;
+                Ok(StateRow {
+                    stream,
+                    version: row.try_get(1)?,
+                    state: decode_state(stream, row.try_get(4)?)?,
+                    frontier: Frontier::from_bytes(size, row.try_get(3)?)
+                        .ok_or_else(|| StoreError::corrupt("a frontier does not fit its size"))?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,102 @@
+//! What commits publish to the rest of the process: heads, changed streams, and the few states that
+//! every request needs (keys, workers, balances).
+
+use firsthand_domain::{State, StreamId};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::{Notify, watch};
+
+/// Published states beyond this number are dropped and loaded again when needed.
+const CAPACITY: usize = 262_144;
+
+/// The shared side of the ledger.
+#[derive(Debug)]
+pub struct Published {
+    heads: BTreeMap<i16, watch::Sender<i64>>,
+    states: RwLock<FxHashMap<StreamId, Arc<State>>>,
+    waiters: Mutex<FxHashMap<StreamId, Arc<Notify>>>,
+}
+
+impl Published {
+    /// Begins with the parts' heads unknown.
+    pub fn new(parts: impl Iterator<Item = i16>) -> Self {
+        Self {
+            heads: parts.map(|part| (part, watch::Sender::new(0))).collect(),
+            states: RwLock::default(),
+            waiters: Mutex::default(),
+        }
+    }
+
+    /// Says whether a stream's state is worth publishing: those that requests are authorized by.
+    pub fn wants(stream: StreamId) -> bool {
+        matches!(stream, StreamId::ApiKey(_) | StreamId::Worker(_) | StreamId::Credits(..))
+    }
+
+    /// Announces a part's head. Called once for each commit.
+    pub fn advance(&self, part: i16, head: i64) {
+        if let Some(sender) = self.heads.get(&part) {
+            sender.send_if_modified(|known| {
+                let newer = head > *known;
+                if newer {
+                    *known = head;
+                }
+                newer
+            });
+        }
+    }
+
+    /// Returns a part's head as last committed or seen by this process, to be watched.
+    pub fn head(&self, part: i16) -> Option<watch::Receiver<i64>> {
+        self.heads.get(&part).map(watch::Sender::subscribe)
+    }
+
+    /// Publishes the state of a stream after a commit.
+    pub fn put(&self, stream: StreamId, state: Arc<State>) {
+        let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
+        if states.len() >= CAPACITY {
+            states.clear();
+        }
+        states.insert(stream, state);
+    }
+
+    /// Publishes a state that was loaded, unless a commit was faster.
+    pub fn put_loaded(&self, stream: StreamId, state: Arc<State>) -> Arc<State> {
+        let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(states.entry(stream).or_insert(state))
+    }
+
+    /// Returns a published state.
+    pub fn get(&self, stream: StreamId) -> Option<Arc<State>> {
+        self.states.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned()
+    }
+
+    /// Forgets all states: another process has written.
+    pub fn forget(&self) {
+        self.states.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Wakes those who wait for a stream to change.
+    pub fn changed(&self, stream: StreamId) {
+        let notify = {
+            let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+            if waiters.is_empty() {
+                return;
+            }
+            waiters.remove(&stream)
+        };
+        if let Some(notify) = notify {
+            notify.notify_waiters();
+        }
+    }
+
+    /// Returns what is notified at the next change of a stream.
+    pub fn watch(&self, stream: StreamId) -> Arc<Notify> {
+        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        // Entries whose waiters have all gone are swept when the map grows.
+        if waiters.len() > 16_384 {
+            waiters.retain(|_, notify| Arc::strong_count(notify) > 1);
+        }
+        Arc::clone(waiters.entry(stream).or_default())
+    }
+}

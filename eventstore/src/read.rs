@@ -1,0 +1,105 @@
+//! Reading the log and the state rows.
+
+use crate::codec::{Recorded, decode_event, decode_state};
+use crate::error::StoreError;
+use crate::store::Store;
+use firsthand_domain::merkle::Frontier;
+use firsthand_domain::{State, StreamId};
+
+/// A stream's row.
+#[derive(Debug, Clone)]
+pub struct StateRow {
+    /// The stream.
+    pub stream: StreamId,
+    /// Number of events.
+    pub version: i64,
+    /// The state.
+    pub state: State,
+    /// The frontier of the book that the stream stands for.
+    pub frontier: Frontier,
+}
+
+/// Loads the state rows of streams of one part. Streams without events are left out.
+pub async fn states(
+    store: &Store,
+    part: i16,
+    streams: &[StreamId],
+) -> Result<Vec<StateRow>, StoreError> {
+    let names: Vec<String> = streams.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query!(
+        "select stream, version, sequence, frontier, state
+         from streams
+         where part = $1 and stream = any($2)",
+        part,
+        &names
+    )
+    .fetch_all(store.writer())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let stream: StreamId = row.stream.parse().map_err(StoreError::corrupt)?;
+            let size = u64::try_from(row.sequence).map_err(StoreError::corrupt)?;
+            Ok(StateRow {
+                stream,
+                version: row.version,
+                state: decode_state(stream, &row.state)?,
+                frontier: Frontier::from_bytes(size, &row.frontier)
+                    .ok_or_else(|| StoreError::corrupt("a frontier does not fit its size"))?,
+            })
+        })
+        .collect()
+}
+
+/// Reads up to `limit` events of a part above a position, in order. Positions have no gaps and are
+/// taken under the part's row lock, so what is seen is complete.
+pub async fn events_after(
+    connection: &mut sqlx::PgConnection,
+    part: i16,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Recorded>, StoreError> {
+    let rows = sqlx::query!(
+        "select position, book, sequence, stream, version, event_type, schema_version,
+                recorded_at, actor, request_id, payload
+         from events
+         where part = $1 and position > $2
+         order by position
+         limit $3",
+        part,
+        after,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Recorded {
+                part,
+                position: row.position,
+                book: row.book,
+                sequence: row.sequence,
+                stream: row.stream.parse().map_err(StoreError::corrupt)?,
+                version: row.version,
+                recorded_at: row.recorded_at,
+                actor: row.actor,
+                request_id: row.request_id,
+                event: decode_event(&row.event_type, row.schema_version, &row.payload)?,
+            })
+        })
+        .collect()
+}
+
+/// Reads a part's head from the database.
+pub async fn head(store: &Store, part: i16) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar!("select head from parts where part = $1", part)
+        .fetch_one(store.writer())
+        .await?)
+}
+
+/// Reads the heads of all parts.
+pub async fn heads(store: &Store) -> Result<Vec<(i16, i64)>, StoreError> {
+    let rows = sqlx::query!("select part, head from parts order by part")
+        .fetch_all(store.writer())
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.part, row.head)).collect())
+}

@@ -1,0 +1,139 @@
+//! Connections: one pool for the writer's role, one for tenants, whose transactions see one book.
+
+use crate::error::StoreError;
+use firsthand_domain::{Book, StreamId};
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use std::str::FromStr;
+use std::time::Duration;
+use tokio_postgres::config::Host;
+
+/// A transaction of the writer's role, over all books.
+pub type WriterTransaction<'c> = Transaction<'c, Postgres>;
+
+/// A read-only transaction that sees the rows of one book.
+pub type TenantTransaction<'c> = Transaction<'c, Postgres>;
+
+/// How long a request may wait for a connection before it is told that the service is overloaded.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The database, through its two roles.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: PgPool,
+    reader: PgPool,
+    append: tokio_postgres::Config,
+    parts: u16,
+}
+
+/// A pool whose connections take on a role and roll back on release: a future that is dropped
+/// inside `begin` must not leave its transaction to the next user of the connection.
+fn pool(options: &PgConnectOptions, role: &str, size: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // Outside a transaction this is a no-op with a warning, which the options silence.
+                sqlx::raw_sql("rollback").execute(connection).await?;
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(
+            options
+                .clone()
+                .disable_statement_logging()
+                .application_name("firsthand")
+                .options([("role", role), ("client_min_messages", "error")]),
+        )
+}
+
+/// `postgres://user@localhost/db?host=/path` names one socket to sqlx and two hosts to
+/// tokio-postgres: the last one counts.
+fn one_host(config: &tokio_postgres::Config) -> tokio_postgres::Config {
+    let mut one = tokio_postgres::Config::new();
+    match config.get_hosts().last() {
+        Some(Host::Tcp(host)) => one.host(host),
+        Some(Host::Unix(path)) => one.host_path(path),
+        None => &mut one,
+    };
+    if let Some(port) = config.get_ports().last() {
+        one.port(*port);
+    }
+    if let Some(user) = config.get_user() {
+        one.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        one.password(password);
+    }
+    if let Some(database) = config.get_dbname() {
+        one.dbname(database);
+    }
+    one
+}
+
+impl Store {
+    /// Connects to a migrated database.
+    pub async fn connect(url: &str, pool_size: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?;
+        let mut append = one_host(&tokio_postgres::Config::from_str(url)?);
+        append.options("-c role=firsthand_writer").application_name("firsthand-append");
+        let writer = pool(&options, "firsthand_writer", pool_size);
+        let reader = pool(&options, "firsthand_reader", pool_size);
+        let parts = sqlx::query_scalar!(r#"select count(*) as "count!" from parts"#)
+            .fetch_one(&writer)
+            .await?;
+        let parts = u16::try_from(parts).map_err(StoreError::corrupt)?;
+        Ok(Self { writer, reader, append, parts })
+    }
+
+    /// Returns the number of parts of this database.
+    pub fn parts(&self) -> u16 {
+        self.parts
+    }
+
+    /// Returns all parts.
+    pub fn all_parts(&self) -> impl Iterator<Item = i16> + use<> {
+        (0..self.parts).filter_map(|part| i16::try_from(part).ok())
+    }
+
+    /// Returns the part that holds a stream.
+    pub fn part_of(&self, stream: StreamId) -> i16 {
+        stream.slot().part(self.parts)
+    }
+
+    /// Returns the part that holds a book.
+    pub fn part_of_book(&self, book: Book) -> i16 {
+        book.slot().part(self.parts)
+    }
+
+    /// Begins a transaction of the writer's role.
+    pub async fn begin(&self) -> Result<WriterTransaction<'static>, StoreError> {
+        Ok(self.writer.begin().await?)
+    }
+
+    /// Returns the writer role's pool, for single statements.
+    pub fn writer(&self) -> &PgPool {
+        &self.writer
+    }
+
+    /// Begins a read that sees one book only: row level security stands behind the predicate that
+    /// every statement carries itself.
+    pub async fn tenant(&self, book: Book) -> Result<TenantTransaction<'static>, StoreError> {
+        // A book's text is an identifier of ours and an environment: there is nothing to escape.
+        let begin = format!("begin read only; select set_config('firsthand.book', '{book}', true)");
+        Ok(self.reader.begin_with(AssertSqlSafe(begin)).await?)
+    }
+
+    /// Returns how to open an append connection.
+    pub(crate) fn append_config(&self) -> &tokio_postgres::Config {
+        &self.append
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.reader.close().await;
+    }
+}

@@ -1,0 +1,220 @@
+//! Verify: replay every event and compare with everything that was derived from it inline.
+//!
+//! Checks, part by part: positions without gaps up to the head; times strictly increasing; versions
+//! without gaps in each stream; the leaf of each event recomputed from its canonical bytes, and each
+//! book's frontier from its leaves; every money event balanced; every state row equal to its events.
+
+use crate::codec::{self, decode_event, decode_state, leaf};
+use crate::error::StoreError;
+use firsthand_domain::credits::{CreditAccount, postings};
+use firsthand_domain::merkle::Frontier;
+use firsthand_domain::{Cents, Event, State, StreamId};
+use std::collections::BTreeMap;
+
+/// Events read at a time.
+const PAGE: i64 = 5_000;
+
+/// What was compared, and every difference.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Report {
+    /// Events replayed.
+    pub events: u64,
+    /// Streams compared.
+    pub streams: u64,
+    /// Differences, in words.
+    pub findings: Vec<String>,
+}
+
+struct Replayed {
+    state: State,
+    version: i64,
+    frontier: Frontier,
+}
+
+/// Replays one part and compares. `head` bounds the replay, so that it can run beside writers only
+/// if nothing is written meanwhile: use it on a quiet part or inside a snapshot.
+pub async fn verify_part(
+    connection: &mut sqlx::PgConnection,
+    part: i16,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let head = sqlx::query!("select head, recorded_at from parts where part = $1", part)
+        .fetch_one(&mut *connection)
+        .await?;
+    let mut streams: BTreeMap<StreamId, Replayed> = BTreeMap::new();
+    let mut position = 0;
+    let mut recorded_at = 0;
+    loop {
+        let rows = sqlx::query!(
+            "select position, book, sequence, stream, version, event_type, schema_version,
+                    recorded_at, actor, request_id, payload, leaf
+             from events where part = $1 and position > $2 order by position limit $3",
+            part,
+            position,
+            PAGE
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            let found = &mut report.findings;
+            if row.position != position + 1 {
+                found.push(format!("part {part}: position {} follows {position}", row.position));
+            }
+            if row.recorded_at <= recorded_at {
+                found.push(format!("part {part}: time goes back at {}", row.position));
+            }
+            (position, recorded_at) = (row.position, row.recorded_at);
+            let envelope = codec::Envelope {
+                book: &row.book,
+                sequence: row.sequence,
+                stream: &row.stream,
+                version: row.version,
+                event_type: &row.event_type,
+                schema_version: row.schema_version,
+                recorded_at: row.recorded_at,
+                actor: &row.actor,
+                request_id: &row.request_id,
+            };
+            let hash = leaf(&envelope, &row.payload, &mut Vec::new());
+            if hash.as_slice() != row.leaf {
+                found.push(format!("part {part}: the leaf at {position} is not its event's"));
+            }
+            let event = decode_event(&row.event_type, row.schema_version, &row.payload)?;
+            replay(&mut streams, &envelope, &event, hash, found)?;
+            report.events += 1;
+        }
+    }
+    if (position, recorded_at) != (head.head, head.recorded_at) {
+        report
+            .findings
+            .push(format!("part {part}: the head is {}, the log ends at {position}", head.head));
+    }
+    compare(connection, part, streams, report).await
+}
+
+fn replay(
+    streams: &mut BTreeMap<StreamId, Replayed>,
+    envelope: &codec::Envelope<'_>,
+    event: &Event,
+    hash: firsthand_domain::merkle::Hash,
+    found: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    let id: StreamId = envelope.stream.parse().map_err(StoreError::corrupt)?;
+    let empty =
+        |id| Replayed { state: State::empty(id), version: 0, frontier: Frontier::default() };
+    let stream = streams.entry(id).or_insert_with(|| empty(id));
+    stream.version += 1;
+    if stream.version != envelope.version {
+        found.push(format!("{id}: version {} follows {}", envelope.version, stream.version - 1));
+    }
+    stream.state.evolve(event);
+    if let Event::Credits(money) = event {
+        let sum: Cents = postings(money).iter().map(|posting| posting.amount).sum();
+        if sum != Cents::ZERO {
+            found.push(format!("{id}: version {} is out of balance by {sum}", envelope.version));
+        }
+    }
+    if let State::Credits(account) = &stream.state {
+        check_account(id, account, found);
+    }
+    let book: firsthand_domain::Book = envelope.book.parse().map_err(StoreError::corrupt)?;
+    let of_book = streams.entry(book.stream()).or_insert_with(|| empty(book.stream()));
+    of_book.frontier.push(hash);
+    if i64::try_from(of_book.frontier.size()) != Ok(envelope.sequence) {
+        found.push(format!("{book}: event number {} is out of order", envelope.sequence));
+    }
+    Ok(())
+}
+
+/// The identities of design D10 that an account can show by itself.
+fn check_account(id: StreamId, account: &CreditAccount, found: &mut Vec<String>) {
+    let remaining: Cents = account.lots.iter().map(|lot| lot.remaining).sum();
+    let held: Cents = account.lots.iter().map(|lot| lot.held).sum();
+    let parts: Cents =
+        [account.available, account.held, account.spent, account.expired].into_iter().sum();
+    if account.available != remaining || account.held != held || account.issued != parts {
+        found.push(format!("{id}: lots and totals differ"));
+    }
+    for lot in &account.lots {
+        let parts: Cents = [lot.remaining, lot.held, lot.spent, lot.expired].into_iter().sum();
+        if lot.remaining < Cents::ZERO || lot.held < Cents::ZERO || lot.issued != parts {
+            found.push(format!("{id}: lot {} does not add up", lot.lot_id));
+        }
+    }
+}
+
+async fn compare(
+    connection: &mut sqlx::PgConnection,
+    part: i16,
+    mut streams: BTreeMap<StreamId, Replayed>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    check_escrows(&streams, &mut report.findings);
+    let mut after = String::new();
+    loop {
+        let rows = sqlx::query!(
+            "select stream, version, sequence, frontier, state, status
+             from streams where part = $1 and stream > $2 order by stream limit $3",
+            part,
+            after,
+            PAGE
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let Some(last) = rows.last() else { break };
+        after.clone_from(&last.stream);
+        for row in rows {
+            report.streams += 1;
+            let id: StreamId = row.stream.parse().map_err(StoreError::corrupt)?;
+            let stored = decode_state(id, &row.state)?;
+            let Some(replayed) = streams.remove(&id) else {
+                report.findings.push(format!("{id}: has a state and no events"));
+                continue;
+            };
+            let size = i64::try_from(replayed.frontier.size()).unwrap_or(i64::MAX);
+            if stored != replayed.state || row.version != replayed.version {
+                report.findings.push(format!("{id}: the stored state is not that of its events"));
+            }
+            if row.status.as_deref() != replayed.state.listed().status {
+                report.findings.push(format!("{id}: the stored status is not that of its events"));
+            }
+            if row.sequence != size || row.frontier != replayed.frontier.to_bytes() {
+                report
+                    .findings
+                    .push(format!("{id}: the book's frontier is not that of its events"));
+            }
+        }
+    }
+    for id in streams.into_keys() {
+        report.findings.push(format!("{id}: has events and no state"));
+    }
+    Ok(())
+}
+
+/// `escrow(job) = price x (files_needed - files_approved)` while active, 0 after (design D10).
+fn check_escrows(streams: &BTreeMap<StreamId, Replayed>, found: &mut Vec<String>) {
+    for (id, replayed) in streams {
+        let State::Job(job) = &replayed.state else { continue };
+        let missing = job.input.files_needed.saturating_sub(job.files_approved);
+        let expected = if job.status.active() {
+            job.input.price_per_file_cents.times(missing).unwrap_or_default()
+        } else {
+            Cents::ZERO
+        };
+        if job.escrow.held_total() != expected {
+            found.push(format!("{id}: holds {} instead of {expected}", job.escrow.held_total()));
+        }
+    }
+}
+
+/// Makes a transaction see one state of the database throughout, before its first query: what is
+/// written beside it does not look like a difference.
+pub async fn snapshot(connection: &mut sqlx::PgConnection) -> Result<(), StoreError> {
+    sqlx::raw_sql("set transaction isolation level repeatable read read only")
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,438 @@
+//! The writer: takes what is queued, loads what is missing, decides, commits, answers.
+//!
+//! Up to two batches are on their way to the database at a time. A batch is decided as if those
+//! before it had committed; if one fails, those behind it fail too, everything in memory is dropped
+//! and their commands are decided again (design D5).
+
+use crate::append::{Appender, Committed, PartRows};
+use crate::batch::{Batch, Head, Memory, Step, Waiting, is_alarming, missing};
+use crate::cache::Cached;
+use crate::canary::{Canary, seeded};
+use crate::error::{ExecuteError, StoreError};
+use crate::idempotency::KeyDigest;
+use crate::ledger::{Clock, Reply, Request};
+use crate::lookup::Lookup;
+use crate::published::Published;
+use crate::read::StateRow;
+use crate::store::Store;
+use firsthand_domain::merkle::Hash;
+use firsthand_domain::{State, StreamId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+/// Most commands in one batch.
+const BATCH: usize = 1_024;
+/// Batches that may be on their way at a time.
+const IN_FLIGHT: usize = 2;
+/// How often a command is decided before its caller is told that the log can't be written.
+const ATTEMPTS: u8 = 5;
+
+/// A command on its way through the writer.
+#[derive(Debug)]
+pub struct Envelope {
+    /// The part that it is decided in.
+    pub part: i16,
+    /// The command.
+    pub request: Request,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Reply, ExecuteError>>,
+    /// How often it was decided before.
+    pub attempts: u8,
+}
+
+struct Flight {
+    committed: Committed,
+    waiting: Vec<Waiting>,
+    changed: Vec<(StreamId, Option<Arc<State>>)>,
+    heads: Vec<(i16, i64)>,
+    witness: Option<(i16, i64, Hash)>,
+    number: u64,
+    early: bool,
+}
+
+/// One writer, with its share of the parts.
+pub struct Writer {
+    store: Store,
+    published: Arc<Published>,
+    clock: Clock,
+    parts: Vec<i16>,
+    tracker: TaskTracker,
+    appender: Arc<Appender>,
+    lookup: Lookup,
+    memory: Memory,
+    flights: VecDeque<Flight>,
+    again: VecDeque<Envelope>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Connects and reads where its parts end.
+    pub async fn open(
+        store: Store,
+        published: Arc<Published>,
+        clock: Clock,
+        parts: Vec<i16>,
+        tracker: TaskTracker,
+    ) -> Result<Self, StoreError> {
+        let appender = Arc::new(Appender::connect(&store, &tracker).await?);
+        let lookup = Lookup::connect(&store, &tracker).await?;
+        let mut writer = Self {
+            store,
+            published,
+            clock,
+            parts,
+            tracker,
+            appender,
+            lookup,
+            memory: Memory::default(),
+            flights: VecDeque::new(),
+            again: VecDeque::new(),
+        };
+        writer.read_heads().await?;
+        Ok(writer)
+    }
+
+    /// Runs until every handle is dropped and everything that was queued is answered.
+    pub async fn run(mut self, mut queue: mpsc::Receiver<Envelope>) {
+        let mut taken = Vec::with_capacity(BATCH);
+        loop {
+            let may_take = self.flights.len() < most_in_flight();
+            if may_take && !self.again.is_empty() {
+                taken.extend(self.again.drain(..));
+                // What came meanwhile joins the batch; nothing is waited for.
+                while taken.len() < BATCH
+                    && let Ok(envelope) = queue.try_recv()
+                {
+                    taken.push(envelope);
+                }
+                self.take(&mut taken).await;
+                continue;
+            }
+            tokio::select! {
+                biased;
+                result = landed(&mut self.flights), if !self.flights.is_empty() => {
+                    self.land(result).await;
+                }
+                count = queue.recv_many(&mut taken, BATCH), if may_take => {
+                    if count == 0 {
+                        while !self.flights.is_empty() {
+                            let result = landed(&mut self.flights).await;
+                            self.land(result).await;
+                        }
+                        if self.again.is_empty() {
+                            return;
+                        }
+                        continue;
+                    }
+                    self.take(&mut taken).await;
+                }
+            }
+        }
+    }
+
+    /// Decides a batch and sends it on its way.
+    async fn take(&mut self, taken: &mut Vec<Envelope>) {
+        if let Err(error) = self.load(taken).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "states can't be loaded");
+            let lost = taken.drain(..).map(|envelope| (envelope, None)).collect();
+            self.recover(lost, true).await;
+            return;
+        }
+        self.memory.batch += 1;
+        let mut batch = Batch::default();
+        let now = (self.clock)();
+        for envelope in taken.drain(..) {
+            match batch.decide(&mut self.memory, envelope, now) {
+                Ok(Step::Decided) => (),
+                Ok(Step::Deferred(envelope)) => self.again.push_back(envelope),
+                Err(error) => {
+                    // An event of ours that can't be written as JSON: nothing of it is in memory
+                    // that a reload would not cure, and its caller is told.
+                    tracing::error!(error = &error as &dyn std::error::Error, "undecidable");
+                }
+            }
+        }
+        let touched = batch.touched();
+        match batch.rows(&self.memory) {
+            Ok(rows) => self.fly(batch, touched, rows).await,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "unwritable batch");
+                let lost = batch.waiting.into_iter().map(|(envelope, _)| (envelope, None));
+                let lost = lost.collect();
+                self.recover(lost, true).await;
+            }
+        }
+    }
+
+    async fn fly(&mut self, batch: Batch, touched: Vec<StreamId>, rows: Vec<PartRows>) {
+        let heads =
+            rows.iter().map(|part| (part.part, part.expected_head + part.count())).collect();
+        let witness = rows.iter().find_map(PartRows::witness);
+        let changed = touched
+            .into_iter()
+            .map(|stream| {
+                let cached = self.memory.cache.get(stream).filter(|_| Published::wants(stream));
+                (stream, cached.map(|cached| Arc::new(cached.state.clone())))
+            })
+            .collect();
+        let mut waiting = batch.waiting;
+        let early = seeded(Canary::AnswerBeforeCommit);
+        if early {
+            for (envelope, reply) in waiting.drain(..) {
+                drop(envelope.reply.send(reply));
+            }
+        }
+        let mut committed = seeded_append(&self.appender, rows);
+        // The first poll sends everything, so that batches arrive in the order of their decision.
+        if let std::task::Poll::Ready(result) = futures_util::poll!(committed.as_mut()) {
+            committed = Box::pin(std::future::ready(result));
+        }
+        let number = self.memory.batch;
+        self.flights.push_back(Flight {
+            committed,
+            waiting,
+            changed,
+            heads,
+            witness,
+            number,
+            early,
+        });
+    }
+
+    /// Handles the end of the oldest batch on its way.
+    async fn land(&mut self, result: Result<(), StoreError>) {
+        let Some(flight) = self.flights.pop_front() else { return };
+        match result {
+            Ok(()) => self.release(flight),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a batch failed");
+                let mut in_doubt = vec![flight];
+                while let Some(mut behind) = self.flights.pop_front() {
+                    // It expected the failed batch's head, so it fails too; it is waited for so
+                    // that nothing is on its way when the heads are read again.
+                    match behind.committed.as_mut().await {
+                        Ok(()) => self.release(behind),
+                        Err(_also_failed) => in_doubt.push(behind),
+                    }
+                }
+                let lost = in_doubt
+                    .into_iter()
+                    .flat_map(|flight| {
+                        let witness = flight.witness;
+                        flight.waiting.into_iter().map(move |(envelope, reply)| {
+                            (envelope, witness.map(|witness| (witness, reply)))
+                        })
+                    })
+                    .collect();
+                self.recover(lost, false).await;
+            }
+        }
+    }
+
+    /// Sends the answers of a committed batch and tells the process what changed.
+    fn release(&mut self, flight: Flight) {
+        for (stream, state) in flight.changed {
+            if let Some(state) = state {
+                self.published.put(stream, state);
+            }
+            self.published.changed(stream);
+        }
+        for (part, head) in flight.heads {
+            self.published.advance(part, head);
+        }
+        for (envelope, reply) in flight.waiting {
+            if let Ok(Reply::Decided { outcome, .. }) = &reply
+                && is_alarming(outcome)
+            {
+                tracing::error!(request.id = %envelope.request.meta.request_id, "out of balance");
+            }
+            // The caller may be gone; what was decided stays.
+            drop(envelope.reply.send(reply));
+        }
+        debug_assert!(!flight.early || cfg!(feature = "canary"), "answered before the commit");
+        let oldest = self.flights.front().map_or(self.memory.batch, |flight| flight.number);
+        self.memory.cache.sweep(self.memory.batch, oldest);
+    }
+
+    /// Drops what is in memory, finds out which batches are in the log all the same, answers
+    /// those, and puts the other commands back in front of the queue.
+    async fn recover(&mut self, lost: Vec<Lost>, charge: bool) {
+        let mut known = BTreeMap::new();
+        loop {
+            self.memory.cache.clear();
+            self.memory.keys.clear();
+            self.published.forget();
+            match self.reconnect(&lost, &mut known).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "reconnecting");
+                    if lost.iter().all(|(envelope, _)| envelope.reply.is_closed()) {
+                        // Nobody waits any more; keep trying at a calmer pace.
+                        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    if self.tracker.is_closed() {
+                        return;
+                    }
+                }
+            }
+        }
+        for (mut envelope, doubt) in lost {
+            match doubt {
+                Some((witness, reply)) if known.get(&(witness.0, witness.1)) == Some(&true) => {
+                    drop(envelope.reply.send(reply));
+                }
+                _ => {
+                    envelope.attempts += 1;
+                    if envelope.attempts >= ATTEMPTS || (charge && envelope.attempts >= 2) {
+                        drop(envelope.reply.send(Err(ExecuteError::Unavailable)));
+                    } else {
+                        self.again.push_back(envelope);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn reconnect(
+        &mut self,
+        lost: &[Lost],
+        known: &mut BTreeMap<(i16, i64), bool>,
+    ) -> Result<(), StoreError> {
+        if self.appender.is_closed() {
+            self.appender = Arc::new(Appender::connect(&self.store, &self.tracker).await?);
+        }
+        if self.lookup.is_closed() {
+            self.lookup = Lookup::connect(&self.store, &self.tracker).await?;
+        }
+        self.read_heads().await?;
+        let witnesses: BTreeSet<_> = lost
+            .iter()
+            .filter_map(|(_, doubt)| doubt.as_ref().map(|(witness, _)| *witness))
+            .collect();
+        for witness in witnesses {
+            known.insert((witness.0, witness.1), self.appender.holds(witness).await?);
+        }
+        Ok(())
+    }
+
+    async fn read_heads(&mut self) -> Result<(), StoreError> {
+        let rows = sqlx::query!(
+            "select part, head, recorded_at from parts where part = any($1)",
+            &self.parts
+        )
+        .fetch_all(self.store.writer())
+        .await?;
+        self.memory.heads = rows
+            .into_iter()
+            .map(|row| {
+                self.published.advance(row.part, row.head);
+                (row.part, Head { position: row.head, recorded_at: row.recorded_at })
+            })
+            .collect();
+        Ok(())
+    }
+
+    /// Loads the keys and streams that the commands need and that are not in memory: one flight of
+    /// look-ups for each round, however many commands and parts.
+    async fn load(&mut self, taken: &[Envelope]) -> Result<(), StoreError> {
+        let mut keys: BTreeMap<i16, Vec<KeyDigest>> = BTreeMap::new();
+        for envelope in taken {
+            if let Some(key) = &envelope.request.meta.key
+                && self.memory.keys.get(&key.digest).is_none()
+            {
+                keys.entry(envelope.part).or_default().push(key.digest);
+            }
+        }
+        let mut asked = BTreeSet::new();
+        let mut wanted = self.wanted(taken, &mut asked);
+        // Keys and the first round of streams travel together.
+        let (answers, mut rows) =
+            tokio::try_join!(self.lookup.keys(&keys), self.lookup.states(&wanted))?;
+        for (digest, answer) in answers {
+            self.memory.keys.insert(digest, answer);
+        }
+        while !wanted.is_empty() {
+            for stream in wanted.into_values().flatten() {
+                self.memory.cache.insert(stream, Cached::empty(stream));
+            }
+            for StateRow { stream, version, state, frontier } in rows {
+                let used_in = self.memory.batch;
+                self.memory.cache.insert(stream, Cached { state, version, frontier, used_in });
+            }
+            wanted = self.wanted(taken, &mut asked);
+            rows = self.lookup.states(&wanted).await?;
+        }
+        Ok(())
+    }
+
+    fn wanted(
+        &self,
+        taken: &[Envelope],
+        asked: &mut BTreeSet<StreamId>,
+    ) -> BTreeMap<i16, Vec<StreamId>> {
+        let mut wanted: BTreeMap<i16, Vec<StreamId>> = BTreeMap::new();
+        for envelope in taken {
+            for stream in missing(&self.memory, envelope) {
+                if self.store.part_of(stream) == envelope.part && asked.insert(stream) {
+                    wanted.entry(envelope.part).or_default().push(stream);
+                }
+            }
+        }
+        wanted
+    }
+}
+
+/// The bugs that write a batch in two steps need it to be alone on its way.
+fn most_in_flight() -> usize {
+    let alone = seeded(Canary::IdempotencyAfterCommit) || seeded(Canary::TwoTransactions);
+    if alone { 1 } else { IN_FLIGHT }
+}
+
+/// A command whose batch failed, and what it would have been answered had it not.
+type Lost = (Envelope, Option<((i16, i64, Hash), Result<Reply, ExecuteError>)>);
+
+/// Waits for the oldest batch on its way.
+async fn landed(flights: &mut VecDeque<Flight>) -> Result<(), StoreError> {
+    match flights.front_mut() {
+        Some(flight) => flight.committed.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends a batch; with a seeded bug, in the wrong way that the harness must catch.
+fn seeded_append(appender: &Arc<Appender>, mut rows: Vec<PartRows>) -> Committed {
+    let mut behind = Vec::new();
+    if seeded(Canary::IdempotencyAfterCommit) || seeded(Canary::TwoTransactions) {
+        for part in &mut rows {
+            let mut later = PartRows {
+                part: part.part,
+                expected_head: part.expected_head + part.count(),
+                recorded_at: part.recorded_at,
+                ..PartRows::default()
+            };
+            if seeded(Canary::IdempotencyAfterCommit) {
+                later.keys = std::mem::take(&mut part.keys);
+            } else {
+                later.states = std::mem::take(&mut part.states);
+            }
+            behind.push(later);
+        }
+    }
+    let first = appender.append(rows.into());
+    if behind.is_empty() {
+        return first;
+    }
+    let second = appender.append(behind.into());
+    Box::pin(async move {
+        first.await?;
+        second.await
+    })
+}

@@ -1,0 +1,150 @@
+//! The audit trail: every domain event is an audit event (design D12). The projection is only the
+//! index; the event itself is read from the log.
+
+use crate::page::Page;
+use firsthand_domain::{Book, Event, StreamId};
+use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::{Store, StoreError};
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+
+/// Writes the index rows of a batch.
+pub(crate) async fn project(
+    connection: &mut PgConnection,
+    part: i16,
+    events: &[Recorded],
+) -> Result<(), StoreError> {
+    let jobs = jobs_of_submissions(connection, part, events).await?;
+    let (mut books, mut positions) = (Vec::new(), Vec::new());
+    let (mut types, mut job_ids) = (Vec::new(), Vec::new());
+    for recorded in events {
+        books.push(recorded.book.clone());
+        positions.push(recorded.position);
+        types.push(recorded.event.name().to_owned());
+        job_ids.push(match recorded.stream {
+            StreamId::Job(id) => Some(id.to_string()),
+            StreamId::Submission(id) => jobs.get(&id.to_string()).cloned(),
+            StreamId::Credits(..) => job_of_money(&recorded.event),
+            StreamId::Organization(_) | StreamId::ApiKey(_) | StreamId::Worker(_) => None,
+        });
+    }
+    sqlx::query!(
+        "insert into audit_events (part, book, position, event_type, job_id)
+         select $1, a.* from unnest($2::text[], $3::bigint[], $4::text[], $5::text[]) as a",
+        part,
+        &books,
+        &positions,
+        &types,
+        &job_ids as &[Option<String>]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn job_of_money(event: &Event) -> Option<String> {
+    use firsthand_domain::credits::CreditEvent;
+    let Event::Credits(event) = event else { return None };
+    match event {
+        CreditEvent::Held(held) => Some(held.job_id.to_string()),
+        CreditEvent::Captured(captured) => Some(captured.job_id.to_string()),
+        CreditEvent::Released(released) => Some(released.job_id.to_string()),
+        CreditEvent::Granted(_) | CreditEvent::Expired(_) => None,
+    }
+}
+
+/// A submission's job never changes, so its state row tells it, however late this runs.
+async fn jobs_of_submissions(
+    connection: &mut PgConnection,
+    part: i16,
+    events: &[Recorded],
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut submissions: Vec<String> = events
+        .iter()
+        .filter(|recorded| matches!(recorded.stream, StreamId::Submission(_)))
+        .map(|recorded| recorded.stream.to_string())
+        .collect();
+    if submissions.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    submissions.sort_unstable();
+    submissions.dedup();
+    let rows = sqlx::query!(
+        r#"select stream, parent as "parent!" from streams
+           where part = $1 and stream = any($2) and parent is not null"#,
+        part,
+        &submissions
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.stream, row.parent)).collect())
+}
+
+/// One event of the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEventRow {
+    /// Position in the part: with it, the identity of the event.
+    pub position: i64,
+    /// Number in the book.
+    pub sequence: i64,
+    /// The stored name.
+    pub event_type: String,
+    /// Microseconds since the epoch.
+    pub recorded_at: i64,
+    /// Who caused it.
+    pub actor: String,
+    /// The request that caused it.
+    pub request_id: String,
+    /// What it concerns.
+    pub stream: String,
+    /// The job that it concerns.
+    pub job_id: Option<String>,
+    /// The payload, as JSON text.
+    pub payload: Vec<u8>,
+    /// Hash of the event in the book's Merkle log.
+    pub leaf: Vec<u8>,
+}
+
+/// What the trail is filtered by.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only what concerns this job.
+    pub job_id: Option<String>,
+    /// Only events with this name.
+    pub event_type: Option<String>,
+    /// Only events before this position.
+    pub before: Option<i64>,
+}
+
+/// Lists a book's trail, newest first.
+pub async fn list(
+    store: &Store,
+    book: Book,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Page<AuditEventRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query_as!(
+        AuditEventRow,
+        "select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
+                e.stream, a.job_id, e.payload, e.leaf
+         from audit_events a
+         join events e on e.part = a.part and e.position = a.position
+         where a.part = $1 and a.book = $2 and e.part = $1 and e.book = $2
+           and ($3::text is null or a.job_id = $3)
+           and ($4::text is null or a.event_type = $4)
+           and ($5::bigint is null or a.position < $5)
+         order by a.position desc
+         limit $6",
+        store.part_of_book(book),
+        book.to_string(),
+        filter.job_id,
+        filter.event_type,
+        filter.before,
+        limit + 1
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Page::of(rows, limit))
+}

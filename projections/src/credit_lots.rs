@@ -1,0 +1,135 @@
+//! Lots: every lot ever issued, and where its cents are.
+
+use firsthand_domain::Event;
+use firsthand_domain::credits::{CreditEvent, Draw};
+use firsthand_eventstore::StoreError;
+use firsthand_eventstore::codec::Recorded;
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+
+/// What a batch changes of one lot.
+#[derive(Debug, Default)]
+struct Delta {
+    remaining: i64,
+    held: i64,
+    spent: i64,
+    expired: i64,
+    expires_at: Option<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Folded {
+    issued: Vec<(String, String, &'static str, i64, Option<i64>, i64)>,
+    deltas: BTreeMap<(String, String), Delta>,
+}
+
+impl Folded {
+    fn each(&mut self, book: &str, draws: &[Draw], apply: fn(&mut Delta, i64)) {
+        for draw in draws {
+            let key = (book.to_owned(), draw.lot_id.to_string());
+            apply(self.deltas.entry(key).or_default(), draw.amount_cents.get());
+        }
+    }
+
+    fn fold(&mut self, recorded: &Recorded, event: &CreditEvent) {
+        let book = recorded.book.as_str();
+        match event {
+            CreditEvent::Granted(granted) => self.issued.push((
+                book.to_owned(),
+                granted.lot_id.to_string(),
+                granted.origin.as_str(),
+                granted.amount_cents.get(),
+                granted.expires_at.map(|at| at.micros()),
+                recorded.recorded_at,
+            )),
+            CreditEvent::Held(held) => self.each(book, &held.draws, |delta, amount| {
+                delta.remaining -= amount;
+                delta.held += amount;
+            }),
+            CreditEvent::Captured(captured) => {
+                self.each(book, &captured.draws, |delta, amount| {
+                    delta.held -= amount;
+                    delta.spent += amount;
+                });
+            }
+            CreditEvent::Released(released) => {
+                self.each(book, &released.draws, |delta, amount| {
+                    delta.held -= amount;
+                    delta.remaining += amount;
+                });
+                for extension in &released.extended {
+                    let key = (book.to_owned(), extension.lot_id.to_string());
+                    self.deltas.entry(key).or_default().expires_at =
+                        Some(extension.expires_at.micros());
+                }
+            }
+            CreditEvent::Expired(expired) => {
+                let draw = Draw { lot_id: expired.lot_id, amount_cents: expired.amount_cents };
+                self.each(book, &[draw], |delta, amount| {
+                    delta.remaining -= amount;
+                    delta.expired += amount;
+                });
+            }
+        }
+    }
+}
+
+/// Writes what a batch changes: new lots, then one update for each lot that moved.
+pub(crate) async fn project(
+    connection: &mut PgConnection,
+    part: i16,
+    events: &[Recorded],
+) -> Result<(), StoreError> {
+    let mut folded = Folded::default();
+    for recorded in events {
+        if let Event::Credits(event) = &recorded.event {
+            folded.fold(recorded, event);
+        }
+    }
+    for (book, lot, origin, amount, expires_at, created_at) in &folded.issued {
+        sqlx::query!(
+            "insert into credit_lots (part, book, lot_id, origin, issued_cents, remaining_cents,
+                                      held_cents, spent_cents, expired_cents, expires_at, created_at)
+             values ($1, $2, $3, $4, $5, $5, 0, 0, 0, $6, $7)",
+            part,
+            book,
+            lot,
+            origin,
+            amount,
+            *expires_at,
+            created_at
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if folded.deltas.is_empty() {
+        return Ok(());
+    }
+    let books: Vec<_> = folded.deltas.keys().map(|(book, _)| book.clone()).collect();
+    let lots: Vec<_> = folded.deltas.keys().map(|(_, lot)| lot.clone()).collect();
+    let remaining: Vec<_> = folded.deltas.values().map(|delta| delta.remaining).collect();
+    let held: Vec<_> = folded.deltas.values().map(|delta| delta.held).collect();
+    let spent: Vec<_> = folded.deltas.values().map(|delta| delta.spent).collect();
+    let expired: Vec<_> = folded.deltas.values().map(|delta| delta.expired).collect();
+    let expires: Vec<_> = folded.deltas.values().map(|delta| delta.expires_at).collect();
+    sqlx::query!(
+        "update credit_lots as l
+         set remaining_cents = l.remaining_cents + d.remaining, held_cents = l.held_cents + d.held,
+             spent_cents = l.spent_cents + d.spent, expired_cents = l.expired_cents + d.expired,
+             expires_at = coalesce(d.expires_at, l.expires_at)
+         from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                     $8::bigint[]) as d(book, lot_id, remaining, held, spent, expired, expires_at)
+         where l.part = $1 and l.book = d.book and l.lot_id = d.lot_id",
+        part,
+        &books,
+        &lots,
+        &remaining,
+        &held,
+        &spent,
+        &expired,
+        &expires as &[Option<i64>]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

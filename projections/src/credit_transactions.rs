@@ -1,0 +1,266 @@
+//! Credit transactions: every movement of a book's credits, with running balances.
+
+use crate::page::Page;
+use firsthand_domain::credits::{CreditEvent, LotOrigin, ReleaseReason};
+use firsthand_domain::{Book, Event};
+use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::{Store, StoreError};
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+
+/// One movement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreditTransactionRow {
+    /// Position in the part: with it, the identity of the movement.
+    pub position: i64,
+    /// The public type.
+    pub transaction_type: String,
+    /// The amount that the movement is about, signed as the buyer sees it.
+    pub amount_cents: i64,
+    /// Change of what is available.
+    pub available_delta_cents: i64,
+    /// Change of what is held.
+    pub held_delta_cents: i64,
+    /// Available afterwards.
+    pub balance_after_cents: i64,
+    /// Held afterwards.
+    pub held_after_cents: i64,
+    /// In words.
+    pub description: String,
+    /// The lot, where there is only one.
+    pub lot_id: Option<String>,
+    /// The job.
+    pub job_id: Option<String>,
+    /// The submission.
+    pub submission_id: Option<String>,
+    /// When the lot expires, in microseconds since the epoch.
+    pub expires_at: Option<i64>,
+    /// When it was recorded, in microseconds since the epoch.
+    pub created_at: i64,
+}
+
+/// Returns the movement of a money event, its balances still unknown.
+fn movement(recorded: &Recorded, event: &CreditEvent) -> CreditTransactionRow {
+    let mut row = CreditTransactionRow {
+        position: recorded.position,
+        transaction_type: String::new(),
+        amount_cents: 0,
+        available_delta_cents: 0,
+        held_delta_cents: 0,
+        balance_after_cents: 0,
+        held_after_cents: 0,
+        description: String::new(),
+        lot_id: None,
+        job_id: None,
+        submission_id: None,
+        expires_at: None,
+        created_at: recorded.recorded_at,
+    };
+    match event {
+        CreditEvent::Granted(granted) => {
+            row.transaction_type = match granted.origin {
+                LotOrigin::FreeTier => "free_tier",
+                LotOrigin::Purchase => "purchase",
+                LotOrigin::Bonus | LotOrigin::Promotional | LotOrigin::Sandbox => "bonus",
+            }
+            .to_owned();
+            row.amount_cents = granted.amount_cents.get();
+            row.available_delta_cents = row.amount_cents;
+            row.description.clone_from(&granted.reason);
+            row.lot_id = Some(granted.lot_id.to_string());
+            row.expires_at = granted.expires_at.map(|at| at.micros());
+        }
+        CreditEvent::Held(held) => {
+            "hold".clone_into(&mut row.transaction_type);
+            row.held_delta_cents = held.amount_cents.get();
+            row.available_delta_cents = -row.held_delta_cents;
+            row.amount_cents = -row.held_delta_cents;
+            "Held for a job".clone_into(&mut row.description);
+            row.job_id = Some(held.job_id.to_string());
+        }
+        CreditEvent::Captured(captured) => {
+            "deduction".clone_into(&mut row.transaction_type);
+            row.held_delta_cents = -captured.amount_cents.get();
+            row.amount_cents = row.held_delta_cents;
+            row.description = format!("{} approved", files(captured.files));
+            row.job_id = Some(captured.job_id.to_string());
+            row.submission_id = Some(captured.submission_id.to_string());
+        }
+        CreditEvent::Released(released) => {
+            "refund".clone_into(&mut row.transaction_type);
+            row.available_delta_cents = released.amount_cents.get();
+            row.held_delta_cents = -row.available_delta_cents;
+            row.amount_cents = row.available_delta_cents;
+            row.description = match released.reason {
+                ReleaseReason::Cancelled => "Unused escrow of a cancelled job",
+                ReleaseReason::Deadline => "Unused escrow of a job whose deadline passed",
+            }
+            .to_owned();
+            row.job_id = Some(released.job_id.to_string());
+        }
+        CreditEvent::Expired(expired) => {
+            "expiration".clone_into(&mut row.transaction_type);
+            row.available_delta_cents = -expired.amount_cents.get();
+            row.amount_cents = row.available_delta_cents;
+            "Expired credits".clone_into(&mut row.description);
+            row.lot_id = Some(expired.lot_id.to_string());
+        }
+    }
+    row
+}
+
+fn files(count: u32) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
+/// Writes the movements of a batch.
+pub(crate) async fn project(
+    connection: &mut PgConnection,
+    part: i16,
+    events: &[Recorded],
+) -> Result<(), StoreError> {
+    let mut rows: Vec<(&str, CreditTransactionRow)> = events
+        .iter()
+        .filter_map(|recorded| match &recorded.event {
+            Event::Credits(event) => Some((recorded.book.as_str(), movement(recorded, event))),
+            Event::Organization(_)
+            | Event::ApiKey(_)
+            | Event::Job(_)
+            | Event::Submission(_)
+            | Event::Worker(_) => None,
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut balances = balances(connection, part, &rows).await?;
+    for (book, row) in &mut rows {
+        let (available, held) = balances.entry((*book).to_owned()).or_default();
+        *available += row.available_delta_cents;
+        *held += row.held_delta_cents;
+        (row.balance_after_cents, row.held_after_cents) = (*available, *held);
+    }
+    insert(connection, part, &rows).await
+}
+
+/// Reads the balances of the batch's books before the batch.
+async fn balances(
+    connection: &mut PgConnection,
+    part: i16,
+    rows: &[(&str, CreditTransactionRow)],
+) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
+    let mut books: Vec<String> = rows.iter().map(|(book, _)| (*book).to_owned()).collect();
+    books.sort_unstable();
+    books.dedup();
+    let found = sqlx::query!(
+        r#"select b.book as "book!", t.balance_after_cents, t.held_after_cents
+           from unnest($2::text[]) as b(book)
+           cross join lateral (
+             select balance_after_cents, held_after_cents
+             from credit_transactions
+             where part = $1 and book = b.book
+             order by position desc
+             limit 1) as t"#,
+        part,
+        &books
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(found
+        .into_iter()
+        .map(|row| (row.book, (row.balance_after_cents, row.held_after_cents)))
+        .collect())
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    part: i16,
+    rows: &[(&str, CreditTransactionRow)],
+) -> Result<(), StoreError> {
+    macro_rules! column {
+        (|$row:ident| $value:expr) => {
+            rows.iter().map(|(_, $row)| $value).collect::<Vec<_>>()
+        };
+    }
+    let books: Vec<String> = rows.iter().map(|(book, _)| (*book).to_owned()).collect();
+    sqlx::query!(
+        "insert into credit_transactions
+           (part, book, position, type, amount_cents, available_delta_cents, held_delta_cents,
+            balance_after_cents, held_after_cents, description, lot_id, job_id, submission_id,
+            expires_at, created_at)
+         select $1, t.*
+         from unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[],
+                     $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
+                     $12::text[], $13::text[], $14::bigint[], $15::bigint[]) as t",
+        part,
+        &books,
+        &column!(|row| row.position),
+        &column!(|row| row.transaction_type.clone()),
+        &column!(|row| row.amount_cents),
+        &column!(|row| row.available_delta_cents),
+        &column!(|row| row.held_delta_cents),
+        &column!(|row| row.balance_after_cents),
+        &column!(|row| row.held_after_cents),
+        &column!(|row| row.description.clone()),
+        &column!(|row| row.lot_id.clone()) as &[Option<String>],
+        &column!(|row| row.job_id.clone()) as &[Option<String>],
+        &column!(|row| row.submission_id.clone()) as &[Option<String>],
+        &column!(|row| row.expires_at) as &[Option<i64>],
+        &column!(|row| row.created_at)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Lists a book's movements, newest first. `after` is a position.
+pub async fn list(
+    store: &Store,
+    book: Book,
+    transaction_type: Option<&str>,
+    job_id: Option<&str>,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Page<CreditTransactionRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query!(
+        "select position, type as transaction_type, amount_cents, available_delta_cents,
+                held_delta_cents, balance_after_cents, held_after_cents, description, lot_id,
+                job_id, submission_id, expires_at, created_at
+         from credit_transactions
+         where part = $1 and book = $2
+           and ($3::text is null or type = $3)
+           and ($4::text is null or job_id = $4)
+           and ($5::bigint is null or position < $5)
+         order by position desc
+         limit $6",
+        store.part_of_book(book),
+        book.to_string(),
+        transaction_type,
+        job_id,
+        after,
+        limit + 1
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    let rows = rows
+        .into_iter()
+        .map(|row| CreditTransactionRow {
+            position: row.position,
+            transaction_type: row.transaction_type,
+            amount_cents: row.amount_cents,
+            available_delta_cents: row.available_delta_cents,
+            held_delta_cents: row.held_delta_cents,
+            balance_after_cents: row.balance_after_cents,
+            held_after_cents: row.held_after_cents,
+            description: row.description,
+            lot_id: row.lot_id,
+            job_id: row.job_id,
+            submission_id: row.submission_id,
+            expires_at: row.expires_at,
+            created_at: row.created_at,
+        })
+        .collect();
+    Ok(Page::of(rows, limit))
+}

@@ -1,0 +1,255 @@
+//! Files: every uploaded file; buyers see the approved ones.
+
+use crate::page::Page;
+use firsthand_domain::submissions::SubmissionEvent;
+use firsthand_domain::{Book, Event};
+use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::{Store, StoreError};
+use sqlx::PgConnection;
+
+/// Writes what a batch changes, event by event: uploads are rare beside money.
+pub(crate) async fn project(
+    connection: &mut PgConnection,
+    part: i16,
+    events: &[Recorded],
+) -> Result<(), StoreError> {
+    for recorded in events {
+        let Event::Submission(event) = &recorded.event else { continue };
+        let submission = recorded.stream.to_string();
+        match event {
+            SubmissionEvent::Uploaded(uploaded) => {
+                upload(connection, part, recorded, &submission, uploaded).await?;
+            }
+            SubmissionEvent::Scored(scored) => score(connection, part, scored).await?,
+            SubmissionEvent::Approved(approved) => {
+                sqlx::query!(
+                    "update files set approved_at = $3 where part = $1 and submission_id = $2",
+                    part,
+                    submission,
+                    approved.at.micros()
+                )
+                .execute(&mut *connection)
+                .await?;
+            }
+            SubmissionEvent::Delivered(delivered) => {
+                for moved in &delivered.files {
+                    sqlx::query!(
+                        "update files set storage_key = $3 where part = $1 and file_id = $2",
+                        part,
+                        moved.file_id.to_string(),
+                        moved.storage_key
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                }
+            }
+            SubmissionEvent::Accepted(_)
+            | SubmissionEvent::RetryRequested(_)
+            | SubmissionEvent::Rejected(_)
+            | SubmissionEvent::Withdrawn(_)
+            | SubmissionEvent::TimedOut(_) => (),
+        }
+    }
+    Ok(())
+}
+
+async fn upload(
+    connection: &mut PgConnection,
+    part: i16,
+    recorded: &Recorded,
+    submission: &str,
+    uploaded: &firsthand_domain::submissions::SubmissionUploaded,
+) -> Result<(), StoreError> {
+    // A retry replaces the files of the first attempt.
+    sqlx::query!(
+        "delete from files where part = $1 and submission_id = $2 and approved_at is null",
+        part,
+        submission
+    )
+    .execute(&mut *connection)
+    .await?;
+    for file in &uploaded.files {
+        sqlx::query!(
+            "insert into files (part, file_id, book, job_id, submission_id, worker_id,
+                                worker_region, content_type, size_bytes, content_hash,
+                                original_filename, storage_key, captured_at, submitted_at)
+             select $1, $2, $3, s.parent, $4,
+                    convert_from(s.state, 'UTF8')::jsonb ->> 'worker_id',
+                    convert_from(s.state, 'UTF8')::jsonb ->> 'worker_region',
+                    $5, $6, $7, $8, $9, $10, $11
+             from streams s where s.part = $1 and s.stream = $4",
+            part,
+            file.file_id.to_string(),
+            recorded.book,
+            submission,
+            file.content_type.as_str(),
+            i64::try_from(file.size_bytes).map_err(StoreError::corrupt)?,
+            file.content_hash,
+            file.original_filename,
+            file.storage_key,
+            uploaded.captured_at.map(|at| at.micros()),
+            uploaded.at.micros()
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn score(
+    connection: &mut PgConnection,
+    part: i16,
+    scored: &firsthand_domain::submissions::SubmissionScored,
+) -> Result<(), StoreError> {
+    for measured in &scored.measurements {
+        sqlx::query!(
+            "update files
+             set width = $3, height = $4, duration_ms = $5, perceptual_hash = $6, ai_star_rating = $7
+             where part = $1 and file_id = $2",
+            part,
+            measured.file_id.to_string(),
+            measured.width.and_then(|width| i32::try_from(width).ok()),
+            measured.height.and_then(|height| i32::try_from(height).ok()),
+            measured.duration_ms.and_then(|duration| i64::try_from(duration).ok()),
+            measured.perceptual_hash,
+            i16::from(scored.score.stars)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// The file.
+    pub file_id: String,
+    /// The job.
+    pub job_id: String,
+    /// The submission.
+    pub submission_id: String,
+    /// Whose it is.
+    pub worker_id: String,
+    /// Where the worker is.
+    pub worker_region: Option<String>,
+    /// The media type.
+    pub content_type: String,
+    /// Size in bytes.
+    pub size_bytes: i64,
+    /// SHA-256 of the bytes, in hexadecimal.
+    pub content_hash: String,
+    /// Width in pixels.
+    pub width: Option<i32>,
+    /// Height in pixels.
+    pub height: Option<i32>,
+    /// Duration in milliseconds.
+    pub duration_ms: Option<i64>,
+    /// The name that the worker's device gave it.
+    pub original_filename: Option<String>,
+    /// Where it is stored.
+    pub storage_key: String,
+    /// Stars.
+    pub ai_star_rating: Option<i16>,
+    /// When it was captured, in microseconds since the epoch.
+    pub captured_at: Option<i64>,
+    /// When it was uploaded, in microseconds since the epoch.
+    pub submitted_at: i64,
+    /// When it was approved, in microseconds since the epoch.
+    pub approved_at: Option<i64>,
+}
+
+/// Lists the approved files of a job, newest first.
+pub async fn list(
+    store: &Store,
+    book: Book,
+    job_id: &str,
+    min_score: i16,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Page<FileRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query_as!(
+        FileRow,
+        "select file_id, job_id, submission_id, worker_id, worker_region, content_type, size_bytes,
+                content_hash, width, height, duration_ms, original_filename, storage_key,
+                ai_star_rating, captured_at, submitted_at, approved_at
+         from files
+         where part = $1 and book = $2 and job_id = $3 and approved_at is not null
+           and ai_star_rating >= $4
+           and ($5::text is null or file_id < $5)
+         order by file_id desc
+         limit $6",
+        store.part_of_book(book),
+        book.to_string(),
+        job_id,
+        min_score,
+        after,
+        limit + 1
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Page::of(rows, limit))
+}
+
+/// Returns an approved file.
+pub async fn get(store: &Store, book: Book, file_id: &str) -> Result<Option<FileRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let row = sqlx::query_as!(
+        FileRow,
+        "select file_id, job_id, submission_id, worker_id, worker_region, content_type, size_bytes,
+                content_hash, width, height, duration_ms, original_filename, storage_key,
+                ai_star_rating, captured_at, submitted_at, approved_at
+         from files
+         where part = $1 and book = $2 and file_id = $3 and approved_at is not null",
+        store.part_of_book(book),
+        book.to_string(),
+        file_id
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(row)
+}
+
+/// A file that looks like another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookalike {
+    /// The file.
+    pub file_id: String,
+    /// SHA-256 of the bytes, in hexadecimal.
+    pub content_hash: String,
+    /// Perceptual hash: 16 hexadecimal digits.
+    pub perceptual_hash: Option<String>,
+}
+
+/// Returns earlier files that a new one must be compared with: those of the same book with the same
+/// content, and those of the same job with a perceptual hash. Files that were rejected count too.
+pub async fn lookalikes(
+    store: &Store,
+    part: i16,
+    book: &str,
+    job_id: &str,
+    submission_id: &str,
+    content_hash: &str,
+) -> Result<Vec<Lookalike>, StoreError> {
+    Ok(sqlx::query_as!(
+        Lookalike,
+        r#"select file_id as "file_id!", content_hash as "content_hash!", perceptual_hash
+           from (
+             select file_id, content_hash, perceptual_hash from files
+             where part = $1 and book = $2 and content_hash = $5 and submission_id < $4
+             union
+             select file_id, content_hash, perceptual_hash from files
+             where part = $1 and job_id = $3 and perceptual_hash is not null
+               and submission_id <> $4) as earlier"#,
+        part,
+        book,
+        job_id,
+        submission_id,
+        content_hash
+    )
+    .fetch_all(store.writer())
+    .await?)
+}

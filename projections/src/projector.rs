@@ -1,0 +1,225 @@
+//! How consumers follow the log.
+
+use firsthand_eventstore::canary::{Canary, seeded};
+use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::read::events_after;
+use firsthand_eventstore::{Ledger, Store, StoreError, subscription};
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Events that are read and folded at a time.
+pub const PAGE: i64 = 5_000;
+
+/// The log goes first: after a pass over a part that took `t`, a follower that has fallen behind
+/// rests for this many times `t`, unless somebody waits for it.
+const REST: u32 = 2;
+
+/// The longest rest.
+const LONGEST_REST: Duration = Duration::from_millis(250);
+
+/// The result of projecting a batch.
+pub type Rows<'a> = BoxFuture<'a, Result<(), StoreError>>;
+
+/// Derives the rows of one table.
+#[derive(Clone, Copy)]
+pub struct Projector {
+    /// The table, which also names the projector.
+    pub table: &'static str,
+    /// Writes the rows of a batch of events of one part, in the caller's transaction.
+    pub project: for<'a> fn(&'a mut PgConnection, i16, &'a [Recorded]) -> Rows<'a>,
+}
+
+impl std::fmt::Debug for Projector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Projector").field("table", &self.table).finish_non_exhaustive()
+    }
+}
+
+/// Runs projectors over all parts, with one cursor for each part.
+#[derive(Debug)]
+pub struct Follower {
+    cursor: &'static str,
+    projectors: &'static [Projector],
+    positions: BTreeMap<i16, watch::Sender<i64>>,
+    waiting: watch::Sender<usize>,
+    moved: watch::Sender<u64>,
+}
+
+impl Follower {
+    /// Makes a follower; nothing runs yet.
+    pub fn new(store: &Store, cursor: &'static str, projectors: &'static [Projector]) -> Self {
+        Self {
+            cursor,
+            projectors,
+            positions: store.all_parts().map(|part| (part, watch::Sender::new(0))).collect(),
+            waiting: watch::Sender::new(0),
+            moved: watch::Sender::new(0),
+        }
+    }
+
+    /// Returns a counter that grows whenever a part was projected further.
+    pub fn moved(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    /// Returns how far each part is, as this process knows.
+    pub fn position(&self, part: i16) -> i64 {
+        self.positions.get(&part).map_or(0, |position| *position.borrow())
+    }
+
+    /// Waits until a part is projected up to a position, so that who wrote reads what he wrote.
+    /// Gives up after `patience` and returns `false`.
+    pub async fn reach(&self, part: i16, position: i64, patience: Duration) -> bool {
+        let Some(sender) = self.positions.get(&part) else { return false };
+        let mut reached = sender.subscribe();
+        if *reached.borrow() >= position {
+            return true;
+        }
+        self.waiting.send_modify(|count| *count += 1);
+        let waited = tokio::time::timeout(patience, reached.wait_for(|at| *at >= position)).await;
+        self.waiting.send_modify(|count| *count -= 1);
+        matches!(waited, Ok(Ok(_)))
+    }
+
+    /// Follows one part until it is told to stop. Failures are logged and tried again.
+    pub async fn follow(&self, ledger: &Ledger, part: i16, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                passed = self.pass(ledger, part) => {
+                    if let Err(error) = passed {
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error, part,
+                            projector = self.cursor, "a projection failed"
+                        );
+                        tokio::time::sleep(LONGEST_REST).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for events and projects what is there; rests in proportion, so that the ledger keeps
+    /// its share of the machine under load.
+    async fn pass(&self, ledger: &Ledger, part: i16) -> Result<(), StoreError> {
+        let at = self.position(part);
+        let head = subscription::wait_above(ledger, part, at).await?;
+        if head <= at && at > 0 {
+            return Ok(());
+        }
+        let begun = tokio::time::Instant::now();
+        let count = self.step(ledger.store(), part).await?;
+        if count > 64 {
+            let rest = (begun.elapsed() * REST).min(LONGEST_REST);
+            let mut waiting = self.waiting.subscribe();
+            // Somebody who waits for the rows ends the rest.
+            drop(tokio::time::timeout(rest, waiting.wait_for(|count| *count > 0)).await);
+        }
+        Ok(())
+    }
+
+    /// Projects one page of a part: rows and cursor in one transaction. Returns how many events.
+    pub async fn step(&self, store: &Store, part: i16) -> Result<usize, StoreError> {
+        let mut transaction = store.begin().await?;
+        // The lock keeps a second process from projecting the same events.
+        let at = sqlx::query_scalar!(
+            "select position from cursors where part = $1 and projector = $2 for update",
+            part,
+            self.cursor
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let at = match at {
+            Some(at) => at,
+            None => {
+                sqlx::query!(
+                    "insert into cursors (part, projector) values ($1, $2) on conflict do nothing",
+                    part,
+                    self.cursor
+                )
+                .execute(&mut *transaction)
+                .await?;
+                transaction.commit().await?;
+                return Ok(0);
+            }
+        };
+        let mut events = events_after(&mut transaction, part, at, PAGE).await?;
+        if seeded(Canary::PollingBySequence) {
+            // The bug: what is not seen at the first look is never looked for again.
+            events.retain(|event| event.position % 17 != 0);
+        }
+        let Some(last) = events.last().map(|event| event.position) else {
+            self.announce(part, at);
+            return Ok(0);
+        };
+        if seeded(Canary::OffsetBeforeEffect) {
+            // The bug: the cursor is saved before the rows.
+            let mut early = store.begin().await?;
+            drop(transaction);
+            self.save(&mut early, part, last).await?;
+            early.commit().await?;
+            let mut late = store.begin().await?;
+            for projector in self.projectors {
+                (projector.project)(&mut late, part, &events).await?;
+            }
+            late.commit().await?;
+            self.announce(part, last);
+            return Ok(events.len());
+        }
+        for projector in self.projectors {
+            (projector.project)(&mut transaction, part, &events).await?;
+        }
+        self.save(&mut transaction, part, last).await?;
+        transaction.commit().await?;
+        self.announce(part, last);
+        Ok(events.len())
+    }
+
+    async fn save(
+        &self,
+        connection: &mut PgConnection,
+        part: i16,
+        position: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query!(
+            "update cursors set position = $3 where part = $1 and projector = $2",
+            part,
+            self.cursor,
+            position
+        )
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    fn announce(&self, part: i16, position: i64) {
+        if let Some(sender) = self.positions.get(&part) {
+            let further = sender.send_if_modified(|known| {
+                let moved = position > *known;
+                if moved {
+                    *known = position;
+                }
+                moved
+            });
+            if further {
+                self.moved.send_modify(|count| *count += 1);
+            }
+        }
+    }
+}
+
+/// Reads how far a cursor is behind, over all parts: events that are not projected yet.
+pub async fn lag(store: &Store, cursor: &str) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"select coalesce(sum(p.head - coalesce(c.position, 0)), 0)::bigint as "lag!"
+           from parts p left join cursors c on c.part = p.part and c.projector = $1"#,
+        cursor
+    )
+    .fetch_one(store.writer())
+    .await?)
+}

@@ -1,0 +1,180 @@
+//! Configuration: flags beat environment beat file beat defaults; each value remembers its source.
+
+use anyhow::{Context, Result, bail};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// What the command line set.
+#[derive(Debug, Default)]
+pub struct Flags {
+    /// `--data`
+    pub data_dir: Option<PathBuf>,
+    /// `--config`
+    pub file: Option<PathBuf>,
+    /// `--listen`
+    pub listen: Option<String>,
+}
+
+/// A value and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    name: &'static str,
+    value: Option<String>,
+    source: String,
+    secret: bool,
+}
+
+impl Setting {
+    /// Returns the value.
+    pub fn get(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// Returns the value, or says what is missing.
+    pub fn require(&self) -> Result<&str> {
+        self.get().with_context(|| format!("{} is not set", self.name))
+    }
+}
+
+/// The effective configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Data directory of the embedded services.
+    pub data_dir: Setting,
+    /// Address and port.
+    pub listen: Setting,
+    /// A Postgres server; without one, the embedded one.
+    pub database_url: Setting,
+    /// The owner's URL, where the service's own role may not migrate.
+    pub owner_database_url: Setting,
+    /// S3: base URL; without one, AWS.
+    pub s3_endpoint: Setting,
+    /// S3: region.
+    pub s3_region: Setting,
+    /// S3: bucket; without one, the embedded store.
+    pub s3_bucket: Setting,
+    /// S3: key pair.
+    pub s3_access_key: Setting,
+    /// S3: key pair.
+    pub s3_secret_key: Setting,
+    /// The master secret, at least 64 hexadecimal digits.
+    pub master_key: Setting,
+    /// The operator's bearer token.
+    pub operator_token: Setting,
+    /// `on` or `off`.
+    pub rate_limits: Setting,
+}
+
+struct Sources {
+    file: toml::Table,
+    file_name: String,
+}
+
+impl Sources {
+    fn read(path: Option<&Path>) -> Result<Self> {
+        let default = Path::new("firsthand.toml");
+        let path = match path {
+            Some(path) => path,
+            None if default.exists() => default,
+            None => return Ok(Self { file: toml::Table::new(), file_name: String::new() }),
+        };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{} can't be read", path.display()))?;
+        let file = text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
+        Ok(Self { file, file_name: path.display().to_string() })
+    }
+
+    /// Finds a value: flag, `FIRSTHAND_<NAME>` (or the variable given), file, default.
+    fn find(
+        &self,
+        name: &'static str,
+        flag: Option<String>,
+        variable: Option<&str>,
+        default: Option<&str>,
+    ) -> Setting {
+        let secret = name.ends_with("key") || name.ends_with("token") || name.ends_with("url");
+        let own = format!("FIRSTHAND_{}", name.to_uppercase());
+        let setting =
+            |value: Option<String>, source: String| Setting { name, value, source, secret };
+        if flag.is_some() {
+            return setting(flag, "command line".to_owned());
+        }
+        for variable in [Some(own.as_str()), variable].into_iter().flatten() {
+            if let Ok(value) = std::env::var(variable)
+                && !value.is_empty()
+            {
+                return setting(Some(value), format!("environment, {variable}"));
+            }
+        }
+        match self.file.get(name) {
+            Some(toml::Value::String(text)) => setting(Some(text.clone()), self.file_name.clone()),
+            Some(other) => setting(Some(other.to_string()), self.file_name.clone()),
+            None => setting(default.map(ToOwned::to_owned), "default".to_owned()),
+        }
+    }
+}
+
+impl Config {
+    /// Reads every source.
+    pub fn load(flags: &Flags) -> Result<Self> {
+        let sources = Sources::read(flags.file.as_deref())?;
+        let data = flags.data_dir.as_ref().map(|path| path.display().to_string());
+        let find = |name, variable| sources.find(name, None, variable, None);
+        let config = Self {
+            data_dir: sources.find("data_dir", data, None, Some(".firsthand")),
+            listen: sources.find("listen", flags.listen.clone(), None, Some("127.0.0.1:8080")),
+            database_url: find("database_url", Some("DATABASE_URL")),
+            owner_database_url: find("owner_database_url", None),
+            s3_endpoint: find("s3_endpoint", None),
+            s3_region: sources.find("s3_region", None, None, Some("us-east-1")),
+            s3_bucket: find("s3_bucket", None),
+            s3_access_key: find("s3_access_key", Some("AWS_ACCESS_KEY_ID")),
+            s3_secret_key: find("s3_secret_key", Some("AWS_SECRET_ACCESS_KEY")),
+            master_key: find("master_key", None),
+            operator_token: find("operator_token", None),
+            rate_limits: sources.find("rate_limits", None, None, Some("on")),
+        };
+        if !matches!(config.rate_limits.get(), Some("on" | "off")) {
+            bail!("rate_limits must be on or off");
+        }
+        Ok(config)
+    }
+
+    fn all(&self) -> [&Setting; 12] {
+        [
+            &self.data_dir,
+            &self.listen,
+            &self.database_url,
+            &self.owner_database_url,
+            &self.s3_endpoint,
+            &self.s3_region,
+            &self.s3_bucket,
+            &self.s3_access_key,
+            &self.s3_secret_key,
+            &self.master_key,
+            &self.operator_token,
+            &self.rate_limits,
+        ]
+    }
+
+    /// Writes every value with its source; secrets are redacted.
+    pub fn explain(&self) -> String {
+        let mut text = String::new();
+        for setting in self.all() {
+            let value = match (&setting.value, setting.secret) {
+                (None, _) => "(not set)".to_owned(),
+                (Some(_), true) => "(redacted)".to_owned(),
+                (Some(value), false) => format!("{value:?}"),
+            };
+            // Writing to a string can't fail.
+            drop(writeln!(text, "{} = {value}  # {}", setting.name, setting.source));
+        }
+        text.trim_end().to_owned()
+    }
+
+    /// Returns the data directory as an absolute path.
+    pub fn data_path(&self) -> Result<PathBuf> {
+        let path = PathBuf::from(self.data_dir.require()?);
+        std::path::absolute(&path).with_context(|| format!("{} is not a path", path.display()))
+    }
+}

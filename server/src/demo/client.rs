@@ -1,0 +1,144 @@
+//! A small HTTP client for the demo: what a buyer, a worker and an operator would send.
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::{Method, Request, Uri};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// A caller with its token.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base: String,
+    token: Option<String>,
+    pool: Pool<HttpConnector, Full<Bytes>>,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// Reads the body as JSON.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_slice(&self.body).with_context(|| format!("no JSON: {}", self.text()))
+    }
+
+    /// Reads the body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Fails unless the status is the expected one; returns the body.
+    pub fn expect(self, status: u16) -> Result<Value> {
+        if self.status != status {
+            bail!("status {} instead of {status}: {}", self.status, self.text());
+        }
+        self.json()
+    }
+}
+
+/// A file to upload.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Its name.
+    pub name: String,
+    /// Its declared MIME type.
+    pub mime: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Client {
+    /// Makes a caller.
+    pub fn new(base: &str, token: Option<&str>) -> Self {
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            token: token.map(ToOwned::to_owned),
+            pool: Pool::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// The same service, called with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Reply> {
+        let uri: Uri = url.parse().with_context(|| format!("{url} is no URL"))?;
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.pool.request(request.body(Full::new(body))?).await?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token.as_deref().unwrap_or_default())
+    }
+
+    /// `GET` a path.
+    pub async fn get(&self, path: &str) -> Result<Reply> {
+        let bearer = self.bearer();
+        let headers = [(AUTHORIZATION.as_str(), bearer.as_str())];
+        self.send(Method::GET, &format!("{}{path}", self.base), &headers, Bytes::new()).await
+    }
+
+    /// `GET` a whole URL without a token, as a signed link is used.
+    pub async fn fetch(&self, url: &str) -> Result<Reply> {
+        self.send(Method::GET, url, &[], Bytes::new()).await
+    }
+
+    /// `POST` JSON to a path, with an idempotency key if there is one.
+    pub async fn post(&self, path: &str, body: &Value, key: Option<&str>) -> Result<Reply> {
+        let bearer = self.bearer();
+        let mut headers = vec![
+            (AUTHORIZATION.as_str(), bearer.as_str()),
+            (CONTENT_TYPE.as_str(), "application/json"),
+        ];
+        if let Some(key) = key {
+            headers.push(("idempotency-key", key));
+        }
+        let body = Bytes::from(body.to_string());
+        self.send(Method::POST, &format!("{}{path}", self.base), &headers, body).await
+    }
+
+    /// `POST` a file as a multipart form.
+    pub async fn upload(&self, path: &str, file: &Upload) -> Result<Reply> {
+        const BOUNDARY: &str = "firsthand-demo-b2f1c7e09d4a4c0f";
+        let bearer = self.bearer();
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        let headers = [
+            (AUTHORIZATION.as_str(), bearer.as_str()),
+            (CONTENT_TYPE.as_str(), content_type.as_str()),
+        ];
+        let head = format!(
+            "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
+             content-type: {}\r\n\r\n",
+            file.name, file.mime
+        );
+        let tail = format!("\r\n--{BOUNDARY}--\r\n");
+        let body = [head.as_bytes(), &file.bytes, tail.as_bytes()].concat();
+        self.send(Method::POST, &format!("{}{path}", self.base), &headers, Bytes::from(body)).await
+    }
+}

@@ -1,0 +1,68 @@
+//! Telling the demo's story, for people or as JSON lines.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::fmt::Display;
+use std::io::Write;
+
+/// Tells steps, facts and checks, and remembers whether all checks held.
+#[derive(Debug)]
+pub struct Teller {
+    json: bool,
+    step: String,
+    checks: u32,
+    failed: u32,
+}
+
+impl Teller {
+    /// Begins a story.
+    pub fn new(json: bool) -> Self {
+        Self { json, step: String::new(), checks: 0, failed: 0 }
+    }
+
+    fn line(&self, text: &str, value: &Value) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        if self.json {
+            writeln!(out, "{value}")?;
+        } else {
+            writeln!(out, "{text}")?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Begins a step.
+    pub fn step(&mut self, name: &str, what: &str) -> Result<()> {
+        name.clone_into(&mut self.step);
+        self.line(&format!("\n{what}"), &json!({"event": "step", "step": name, "what": what}))
+    }
+
+    /// Tells a real value.
+    pub fn fact(&self, name: &str, value: impl Display) -> Result<()> {
+        let text = value.to_string();
+        let line = format!("  {name:<24} {text}");
+        self.line(&line, &json!({"event": "fact", "step": self.step, "name": name, "value": text}))
+    }
+
+    /// Tells whether a check held.
+    pub fn check(&mut self, what: &str, held: bool) -> Result<()> {
+        self.checks += 1;
+        if !held {
+            self.failed += 1;
+        }
+        let mark = if held { "ok" } else { "FAILED" };
+        let value = json!({"event": "check", "step": self.step, "check": what, "held": held});
+        self.line(&format!("  [{mark}] {what}"), &value)
+    }
+
+    /// Says whether every check held.
+    pub fn all_held(&self) -> bool {
+        self.failed == 0
+    }
+
+    /// Ends the story.
+    pub fn end(&self) -> Result<()> {
+        let held = self.checks - self.failed;
+        let value = json!({"event": "end", "checks": self.checks, "held": held});
+        self.line(&format!("\n{held} of {} checks held.", self.checks), &value)
+    }
+}

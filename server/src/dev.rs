@@ -1,0 +1,164 @@
+//! `firsthand dev`: everything in one process on embedded defaults, until stopped.
+
+use crate::config::Config;
+use crate::instance::{Database, Instance};
+use crate::service::{Roles, Service, Setup};
+use anyhow::{Context, Result, bail};
+use firsthand_api::{Limits, PhoneSender};
+use serde_json::json;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Submissions that a worker may begin each day (spec section 11).
+pub const SUBMISSIONS_PER_DAY: i64 = 50;
+
+/// A running development instance.
+#[derive(Debug)]
+pub struct Running {
+    /// Where the API is.
+    pub base_url: String,
+    /// Where the object store is.
+    pub s3_url: String,
+    /// The data directory.
+    pub instance: Instance,
+    /// The database.
+    pub database: Database,
+    service: Service,
+}
+
+impl Running {
+    /// Starts everything in a data directory.
+    pub async fn start(dir: &Path, listen: &str, config: &Config) -> Result<Self> {
+        let instance = Instance::open(dir, config)?;
+        let mut database = instance.database(config).await?;
+        let started = Self::start_service(&instance, &database, listen).await;
+        match started {
+            Ok((service, s3_url)) => {
+                let base_url = format!("http://{}", service.address);
+                Ok(Self { base_url, s3_url, instance, database, service })
+            }
+            Err(error) => {
+                if let Some(cluster) = database.cluster.take() {
+                    cluster.stop().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_service(
+        instance: &Instance,
+        database: &Database,
+        listen: &str,
+    ) -> Result<(Service, String)> {
+        let tracker = TaskTracker::new();
+        let end = CancellationToken::new();
+        let (objects, s3_url) = instance.objects(&tracker, &end).await?;
+        let limits = Limits {
+            phone_sender: PhoneSender::Fixed,
+            open_registration: true,
+            submissions_per_day: SUBMISSIONS_PER_DAY,
+        };
+        let service = Service::start(Setup {
+            instance,
+            database,
+            objects,
+            listen,
+            limits,
+            roles: Roles::ALL,
+            end,
+            tracker,
+        })
+        .await?;
+        Ok((service, s3_url))
+    }
+
+    /// Stops everything, the database last.
+    pub async fn stop(self) {
+        self.service.stop().await;
+        if let Some(cluster) = self.database.cluster {
+            cluster.stop().await;
+        }
+    }
+
+    /// Returns when the embedded database has ended by itself.
+    async fn database_ended(&mut self) {
+        match &mut self.database.cluster {
+            Some(cluster) => cluster.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn announce(&self, json: bool) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        if json {
+            let ready = json!({
+                "event": "ready",
+                "base_url": self.base_url,
+                "s3_url": self.s3_url,
+                "database_url": self.database.owner_url,
+                "operator_token": self.instance.operator_token,
+                "data_dir": self.instance.dir,
+            });
+            writeln!(out, "{ready}")?;
+        } else {
+            writeln!(out, "firsthand is ready at {}", self.base_url)?;
+            writeln!(out, "  data            {}", self.instance.dir.display())?;
+            writeln!(out, "  object storage  {}", self.s3_url)?;
+            writeln!(out, "  operator token  {}", self.instance.operator_token)?;
+            writeln!(out, "Ctrl-C stops it.")?;
+        }
+        Ok(out.flush()?)
+    }
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+pub async fn asked_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+    Ok(())
+}
+
+/// Runs until stopped.
+pub async fn run(config: &Config, ephemeral: bool, json: bool) -> Result<ExitCode> {
+    let temporary = if ephemeral {
+        let dir = tempfile::Builder::new().prefix("firsthand-").tempdir()?;
+        // The embedded server's user must be able to pass through.
+        std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        Some(dir)
+    } else {
+        None
+    };
+    let dir = match &temporary {
+        Some(dir) => dir.path().to_path_buf(),
+        None => config.data_path()?,
+    };
+    let stop = asked_to_stop();
+    tokio::pin!(stop);
+    let mut running = tokio::select! {
+        biased;
+        started = Running::start(&dir, config.listen.require()?, config) => started?,
+        stopped = &mut stop => return stopped.map(|()| ExitCode::SUCCESS),
+    };
+    running.announce(json)?;
+    let ended = tokio::select! {
+        stopped = stop => stopped.map(|()| false),
+        () = running.database_ended() => Ok(true),
+    };
+    running.stop().await;
+    if let Some(dir) = temporary {
+        dir.close().context("the temporary data directory can't be removed")?;
+    }
+    if ended? {
+        bail!("the embedded Postgres has ended; start again to recover");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,250 @@
+//! One cluster: made once, started, stopped.
+
+use super::{binaries, user};
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// The longest path of a socket's directory; the kernel's limit is 108 bytes with the name.
+const LONGEST_SOCKET_DIR: usize = 80;
+/// How long the server may take to answer after a start: it may have to recover.
+const START: Duration = Duration::from_secs(60);
+/// How long a stop may take before the next harder signal.
+const FAST_STOP: Duration = Duration::from_secs(30);
+const HARD_STOP: Duration = Duration::from_secs(8);
+
+/// A running embedded server.
+#[derive(Debug)]
+pub struct Cluster {
+    socket_dir: PathBuf,
+    pid: Pid,
+    ended: oneshot::Receiver<()>,
+}
+
+/// Returns the URL of a database of the cluster for a role.
+pub fn url(socket_dir: &Path, role: &str, database: &str) -> String {
+    let host = socket_dir
+        .display()
+        .to_string()
+        .replace('%', "%25")
+        .replace('/', "%2F")
+        .replace(' ', "%20");
+    format!("postgres://{role}@{host}/{database}")
+}
+
+fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path)?.sync_all().with_context(|| format!("{} can't be synced", path.display()))
+}
+
+/// Makes a directory that only its owner can enter.
+fn private_dir(path: &Path, user: Option<user::ServerUser>) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("{} can't be made", path.display()))?;
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    if let Some(user) = user {
+        user.give(path)?;
+    }
+    Ok(())
+}
+
+impl Cluster {
+    /// Starts the cluster in a data directory whose lock the caller holds; makes it first if it is
+    /// new.
+    pub async fn start(data: &Path) -> Result<Self> {
+        let bin = binaries::find()?;
+        let root = data.join("postgres");
+        let socket_dir = root.join("run");
+        if socket_dir.as_os_str().len() > LONGEST_SOCKET_DIR {
+            bail!(
+                "{} is too long for a socket: choose a shorter data directory with --data",
+                socket_dir.display()
+            );
+        }
+        fs::create_dir_all(&root)?;
+        fs::set_permissions(&root, Permissions::from_mode(0o755))?;
+        let user = user::ServerUser::choose(&root)?;
+        user::must_reach(user, &root)?;
+        private_dir(&socket_dir, user)?;
+        let cluster = root.join("cluster");
+        if !cluster.exists() {
+            make(&bin, &root, &cluster, user)?;
+        }
+        stop_orphan(&cluster).await?;
+        let (pid, ended) = spawn(&bin, &cluster, &socket_dir, &root, user).await?;
+        let mut started = Self { socket_dir, pid, ended };
+        started.wait_until_ready(&bin).await?;
+        Ok(started)
+    }
+
+    /// Returns the directory of the socket.
+    pub fn socket_dir(&self) -> &Path {
+        &self.socket_dir
+    }
+
+    async fn wait_until_ready(&mut self, bin: &Path) -> Result<()> {
+        let until = Instant::now() + START;
+        let pg_isready = bin.join("pg_isready");
+        loop {
+            let socket = self.socket_dir.join(".s.PGSQL.5432");
+            let ready = socket.exists() && {
+                let mut asked = Command::new(&pg_isready);
+                asked.arg("-q").arg("-h").arg(&self.socket_dir).arg("-t").arg("1");
+                asked.status().is_ok_and(|status| status.success())
+            };
+            if ready {
+                return Ok(());
+            }
+            if self.ended.try_recv().is_ok() || Instant::now() > until {
+                let log = self.socket_dir.with_file_name("server.log");
+                let text = fs::read_to_string(&log).unwrap_or_default();
+                let last = text.lines().rev().take(5).collect::<Vec<_>>();
+                let last: Vec<_> = last.into_iter().rev().collect();
+                bail!(
+                    "the embedded Postgres did not start; its log ends with: {}",
+                    last.join(" | ")
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Returns when the server has ended by itself.
+    pub async fn ended(&mut self) {
+        // The sender is dropped at the latest when the server has ended.
+        drop((&mut self.ended).await);
+    }
+
+    /// Stops the server: a fast shutdown, a hard one if that hangs.
+    pub async fn stop(mut self) {
+        for (signal, patience) in
+            [(Signal::INT, FAST_STOP), (Signal::QUIT, HARD_STOP), (Signal::KILL, HARD_STOP)]
+        {
+            // It may have ended already; then there is nothing to signal.
+            drop(kill_process(self.pid, signal));
+            if tokio::time::timeout(patience, &mut self.ended).await.is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+/// Runs initdb beside the final place and renames: a cut leaves either no cluster or a whole one.
+fn make(bin: &Path, root: &Path, cluster: &Path, user: Option<user::ServerUser>) -> Result<()> {
+    let beside = root.join("cluster.new");
+    if beside.exists() {
+        // Left by an initdb that was cut short; it never was a cluster.
+        fs::remove_dir_all(&beside)?;
+    }
+    private_dir(&beside, user)?;
+    let output = user::command(user, &bin.join("initdb"), false)
+        .arg("-D")
+        .arg(&beside)
+        .args(["-U", "postgres", "-A", "trust", "-k", "--encoding=UTF8", "--locale=C"])
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .context("initdb can't be run")?;
+    if !output.status.success() {
+        bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    fs::rename(&beside, cluster)?;
+    sync_dir(root)
+}
+
+/// Reads the pid of a server that may still hold the cluster.
+fn recorded_pid(cluster: &Path) -> Option<Pid> {
+    let text = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
+    Pid::from_raw(text.lines().next()?.trim().parse().ok()?)
+}
+
+/// Says whether a process is a server of this cluster: pids are reused.
+fn serves(pid: Pid, cluster: &Path) -> bool {
+    let cwd = format!("/proc/{}/cwd", pid.as_raw_nonzero());
+    match fs::read_link(cwd) {
+        Ok(cwd) => cluster.canonicalize().is_ok_and(|cluster| cwd == cluster),
+        Err(_unreadable) => !Path::new("/proc/self").exists() && test_kill_process(pid).is_ok(),
+    }
+}
+
+/// Stops a server whose parent was killed. We hold the data directory's lock, so it is nobody's.
+async fn stop_orphan(cluster: &Path) -> Result<()> {
+    let Some(pid) = recorded_pid(cluster) else { return Ok(()) };
+    for (signal, patience) in [
+        (Signal::INT, Duration::from_secs(5)),
+        (Signal::QUIT, HARD_STOP),
+        (Signal::KILL, HARD_STOP),
+    ] {
+        if !serves(pid, cluster) {
+            break;
+        }
+        drop(kill_process(pid, signal));
+        let until = Instant::now() + patience;
+        while serves(pid, cluster) && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    if serves(pid, cluster) {
+        bail!("an earlier server (process {}) can't be stopped", pid.as_raw_nonzero());
+    }
+    // A stale file with a reused pid would keep the server from starting.
+    match fs::remove_file(cluster.join("postmaster.pid")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Starts the server from a thread that lives as long as it: the parent-death signal belongs to
+/// the thread that spawned.
+async fn spawn(
+    bin: &Path,
+    cluster: &Path,
+    socket_dir: &Path,
+    root: &Path,
+    user: Option<user::ServerUser>,
+) -> Result<(Pid, oneshot::Receiver<()>)> {
+    let mut log = fs::OpenOptions::new().create(true).append(true).open(root.join("server.log"))?;
+    writeln!(log, "-- start")?;
+    for stale in [".s.PGSQL.5432", ".s.PGSQL.5432.lock"] {
+        // We hold the lock and no server runs: what lies here is left over.
+        drop(fs::remove_file(socket_dir.join(stale)));
+    }
+    let mut command = user::command(user, &bin.join("postgres"), true);
+    command
+        .arg("-D")
+        .arg(cluster)
+        .arg("-k")
+        .arg(socket_dir)
+        .args(["-c", "listen_addresses="])
+        .args(["-c", "max_connections=120"])
+        .args(["-c", "shared_buffers=256MB"])
+        .args(["-c", "max_wal_size=4GB"])
+        .args(["-c", "checkpoint_timeout=15min"])
+        .args(["-c", "log_min_messages=error"])
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    let (spawned, spawning) = oneshot::channel();
+    let (end, ended) = oneshot::channel();
+    std::thread::Builder::new().name("postgres".to_owned()).spawn(move || {
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                drop(spawned.send(Err(error)));
+                return;
+            }
+        };
+        drop(spawned.send(Ok(child.id())));
+        drop(child.wait());
+        drop(end.send(()));
+    })?;
+    let id = spawning.await?.context("postgres can't be started")?;
+    let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("no process id")?;
+    Ok((pid, ended))
+}

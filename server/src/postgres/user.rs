@@ -1,0 +1,84 @@
+//! Who the embedded server runs as: Postgres refuses to be root.
+
+use anyhow::{Context, Result, bail};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+/// The user of the server process, if it is not ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerUser {
+    uid: u32,
+    gid: u32,
+}
+
+fn from_passwd(name: &str) -> Option<ServerUser> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
+    let mut fields = line.split(':').skip(2);
+    Some(ServerUser { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+}
+
+impl ServerUser {
+    /// Returns whom to run as: nobody else unless we are root; then the owner of the directory, or
+    /// `postgres`, or `nobody`.
+    pub fn choose(directory: &Path) -> Result<Option<Self>> {
+        if !rustix::process::getuid().is_root() {
+            return Ok(None);
+        }
+        let owner = std::fs::metadata(directory)
+            .ok()
+            .map(|found| Self { uid: found.uid(), gid: found.gid() })
+            .filter(|owner| owner.uid != 0);
+        let user = owner.or_else(|| from_passwd("postgres")).or_else(|| from_passwd("nobody"));
+        user.map(Some).context("Postgres can't run as root, and there is no other user to run as")
+    }
+
+    /// Gives a path to the user.
+    pub fn give(self, path: &Path) -> Result<()> {
+        std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid))
+            .with_context(|| format!("{} can't be given to the server's user", path.display()))
+    }
+}
+
+/// Returns a command that runs `program` as the server's user. With `die_with_us`, the kernel sends
+/// SIGQUIT when the thread that spawned it ends: set by setpriv after the change of user, which
+/// would clear it.
+pub fn command(user: Option<ServerUser>, program: &Path, die_with_us: bool) -> Command {
+    let needs_setpriv = user.is_some() || (die_with_us && cfg!(target_os = "linux"));
+    if !needs_setpriv {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    if let Some(user) = user {
+        command
+            .arg(format!("--reuid={}", user.uid))
+            .arg(format!("--regid={}", user.gid))
+            .arg("--clear-groups");
+    }
+    if die_with_us {
+        command.arg("--pdeathsig=QUIT");
+    }
+    command.arg("--").arg(program);
+    command
+}
+
+/// Refuses a directory that the server's user can't reach.
+pub fn must_reach(user: Option<ServerUser>, directory: &Path) -> Result<()> {
+    if user.is_none() {
+        return Ok(());
+    }
+    let status = command(user, Path::new("/usr/bin/test"), false)
+        .arg("-x")
+        .arg(directory)
+        .status()
+        .context("setpriv (of util-linux) can't be run")?;
+    if !status.success() {
+        bail!(
+            "{} can't be reached by the user that Postgres runs as: \
+             choose a data directory outside of private directories with --data",
+            directory.display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `firsthand serve`: production. Refuses unsafe defaults, each named.
+
+use crate::config::Config;
+use crate::dev::{SUBMISSIONS_PER_DAY, asked_to_stop};
+use crate::instance::{Database, Instance};
+use crate::service::{Roles, Service, Setup};
+use anyhow::{Result, bail};
+use firsthand_adapters::storage::StoreConfig;
+use firsthand_api::{Limits, PhoneSender};
+use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Everything that is unsafe to leave at its default.
+fn unsafe_defaults(config: &Config, allow_unlimited: bool) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    let mut must = |held: bool, what| {
+        if !held {
+            found.push(what);
+        }
+    };
+    must(config.database_url.get().is_some(), "DATABASE_URL is not set");
+    must(config.s3_bucket.get().is_some(), "FIRSTHAND_S3_BUCKET is not set");
+    must(config.s3_access_key.get().is_some(), "FIRSTHAND_S3_ACCESS_KEY is not set");
+    must(config.s3_secret_key.get().is_some(), "FIRSTHAND_S3_SECRET_KEY is not set");
+    must(
+        config.master_key.get().is_some_and(|key| key.len() >= 64),
+        "FIRSTHAND_MASTER_KEY must have at least 64 hexadecimal digits",
+    );
+    must(
+        config.operator_token.get().is_some_and(|token| token.len() >= 32),
+        "FIRSTHAND_OPERATOR_TOKEN must have at least 32 characters",
+    );
+    must(
+        config.rate_limits.get() != Some("off") || allow_unlimited,
+        "rate limits are off: give --allow-unlimited if that is meant",
+    );
+    found
+}
+
+fn roles(names: &[String]) -> Result<Roles> {
+    let mut roles = Roles { api: false, projections: false, workers: false };
+    for name in names {
+        match name.as_str() {
+            "api" => roles.api = true,
+            "projections" => roles.projections = true,
+            "workers" => roles.workers = true,
+            unknown => bail!("no role {unknown}: there are api, projections and workers"),
+        }
+    }
+    Ok(roles)
+}
+
+/// Serves until stopped.
+pub async fn run(config: &Config, names: &[String], allow_unlimited: bool) -> Result<ExitCode> {
+    let found = unsafe_defaults(config, allow_unlimited);
+    if !found.is_empty() {
+        bail!("refusing to serve on unsafe defaults: {}", found.join("; "));
+    }
+    let roles = roles(names)?;
+    let instance = Instance::open(&config.data_path()?, config)?;
+    let service_url = config.database_url.require()?.to_owned();
+    let owner_url = config.owner_database_url.get().unwrap_or(&service_url).to_owned();
+    let database = Database { cluster: None, owner_url, service_url };
+    let objects = StoreConfig {
+        endpoint_url: config.s3_endpoint.get().map(ToOwned::to_owned),
+        region: config.s3_region.require()?.to_owned(),
+        access_key: config.s3_access_key.require()?.to_owned(),
+        secret_key: config.s3_secret_key.require()?.to_owned(),
+        bucket: config.s3_bucket.require()?.to_owned(),
+    };
+    let limits = Limits {
+        phone_sender: PhoneSender::Unavailable,
+        open_registration: false,
+        submissions_per_day: SUBMISSIONS_PER_DAY,
+    };
+    let service = Service::start(Setup {
+        instance: &instance,
+        database: &database,
+        objects,
+        listen: config.listen.require()?,
+        limits,
+        roles,
+        end: CancellationToken::new(),
+        tracker: TaskTracker::new(),
+    })
+    .await?;
+    println!("firsthand serves at http://{}", service.address);
+    asked_to_stop().await?;
+    service.stop().await;
+    Ok(ExitCode::SUCCESS)
+}

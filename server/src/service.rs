@@ -1,0 +1,160 @@
+//! Wiring: the one place that knows every crate.
+
+use crate::http;
+use crate::instance::{Database, Instance};
+use anyhow::{Context, Result};
+use firsthand_adapters::secrets::Secrets;
+use firsthand_adapters::storage::{ObjectStore, StoreConfig};
+use firsthand_api::app::Parts;
+use firsthand_api::{AppState, Limits, router};
+use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
+use firsthand_projections::{CURSOR, Follower, READ_MODELS};
+use firsthand_workers::{CURSOR as REACTOR_CURSOR, REACTORS, Runner, WorkerContext, run_schedules};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Connections of each of the two pools.
+const POOL: u32 = 16;
+/// How long everything may take to end.
+const END: Duration = Duration::from_secs(25);
+
+/// What this process does.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles {
+    /// Answer requests.
+    pub api: bool,
+    /// Follow the log into read models.
+    pub projections: bool,
+    /// Perform tasks and fire timers.
+    pub workers: bool,
+}
+
+impl Roles {
+    /// Everything.
+    pub const ALL: Self = Self { api: true, projections: true, workers: true };
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    end: CancellationToken,
+    tracker: TaskTracker,
+    connections: TaskTracker,
+    store: Store,
+}
+
+/// What a service is started with.
+pub struct Setup<'a> {
+    /// The data directory.
+    pub instance: &'a Instance,
+    /// The database.
+    pub database: &'a Database,
+    /// Object storage.
+    pub objects: StoreConfig,
+    /// Address and port.
+    pub listen: &'a str,
+    /// What differs between `dev` and production.
+    pub limits: Limits,
+    /// What this process does.
+    pub roles: Roles,
+    /// Cancelled at the very end, after requests and tasks are finished.
+    pub end: CancellationToken,
+    /// Runs everything that is not a connection.
+    pub tracker: TaskTracker,
+}
+
+impl Service {
+    /// Starts the service.
+    pub async fn start(setup: Setup<'_>) -> Result<Self> {
+        let Setup { instance, database, objects, listen, limits, roles, end, tracker } = setup;
+        let stop = CancellationToken::new();
+        let connections = TaskTracker::new();
+        let store = Store::connect(&database.service_url, POOL)
+            .await
+            .context("the database can't be reached")?;
+        let clock: Clock = Arc::new(firsthand_adapters::clock::system);
+        let ledger = Ledger::open(&store, &clock, &LedgerConfig::default(), &tracker).await?;
+        let objects = ObjectStore::new(objects);
+        objects.ensure_bucket().await.context("object storage can't be reached")?;
+        let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS));
+        if roles.projections {
+            follow(&tracker, &ledger, &read_models, &stop);
+        }
+        if roles.workers {
+            let context = WorkerContext {
+                ledger: ledger.clone(),
+                read_models: Arc::clone(&read_models),
+                objects: objects.clone(),
+                clock: Arc::clone(&clock),
+                scratch_dir: instance.dir.join("scratch"),
+            };
+            work(&tracker, &store, context, &stop);
+        }
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("{listen} can't be listened on"))?;
+        let address = listener.local_addr()?;
+        let app = AppState::new(Parts {
+            ledger,
+            read_models,
+            objects,
+            secrets: Secrets::new(&instance.master_key),
+            clock,
+            operator_token: instance.operator_token.clone(),
+            upload_dir: instance.dir.join("uploads"),
+            limits,
+            tracker: tracker.clone(),
+            stopping: stop.clone(),
+        });
+        if roles.api {
+            let (stop, connections) = (stop.clone(), connections.clone());
+            tracker.spawn(async move {
+                if let Err(error) = http::serve(listener, router(app), &connections, &stop).await {
+                    tracing::error!(error = %error, "serving ended");
+                }
+            });
+        }
+        Ok(Self { address, stop, end, tracker, connections, store })
+    }
+
+    /// Stops: no new requests, those under way are finished, tasks end or lose their lease, the
+    /// writers empty their queues.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.connections.close();
+        drop(tokio::time::timeout(END, self.connections.wait()).await);
+        self.end.cancel();
+        self.tracker.close();
+        drop(tokio::time::timeout(END, self.tracker.wait()).await);
+        self.store.close().await;
+    }
+}
+
+fn follow(
+    tracker: &TaskTracker,
+    ledger: &Ledger,
+    follower: &Arc<Follower>,
+    stop: &CancellationToken,
+) {
+    for part in ledger.store().all_parts() {
+        let (ledger, follower, stop) = (ledger.clone(), Arc::clone(follower), stop.clone());
+        tracker.spawn(async move { follower.follow(&ledger, part, &stop).await });
+    }
+}
+
+fn work(tracker: &TaskTracker, store: &Store, context: WorkerContext, stop: &CancellationToken) {
+    let reactors = Arc::new(Follower::new(store, REACTOR_CURSOR, REACTORS));
+    follow(tracker, &context.ledger, &reactors, stop);
+    let runner = Runner::new(context.clone(), tracker.clone());
+    let running = stop.clone();
+    tracker.spawn(async move { runner.run(&reactors, &running).await });
+    let stop = stop.clone();
+    tracker.spawn(async move { run_schedules(&context, &stop).await });
+}

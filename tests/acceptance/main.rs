@@ -1,0 +1,35 @@
+//! What buyers, workers and operators can rely on, one file a resource, one test a sentence.
+//!
+//! Everything is asked of the binary over HTTP. The tests share one server and run at the same time, each
+//! with organizations and workers of its own.
+
+mod api_keys;
+mod audit_events;
+mod billing;
+mod common;
+mod files;
+mod health;
+mod idempotency;
+mod jobs_cancel;
+mod jobs_create;
+mod jobs_create_fields;
+mod jobs_create_wire;
+mod jobs_get;
+mod jobs_list;
+mod jobs_rate;
+mod long_poll;
+mod me;
+mod money;
+mod money_races;
+mod pagination;
+mod phone;
+mod scopes;
+mod scoring;
+mod settings;
+mod signup;
+mod submissions;
+mod tenancy;
+mod wire;
+mod worker_slots;
+mod worker_tokens;
+mod worker_uploads;

@@ -1,0 +1,14 @@
+//! Reactors and tasks: what the log's events oblige the service to do outside the log.
+//!
+//! A reactor maps events to tasks by a pure function; tasks and cursor commit together. The runner
+//! leases a task, acts through the adapters and reports the outcome as a command. Schedules turn
+//! timers that are due into commands; they hold no rules (design D9).
+
+mod reactors;
+mod runner;
+mod schedules;
+mod tasks;
+
+pub use reactors::{CURSOR, REACTORS};
+pub use runner::{Runner, WorkerContext};
+pub use schedules::run_schedules;

@@ -1,0 +1,175 @@
+//! Reactors: event to tasks, event to timers. Pure: no clock, no randomness, no reading.
+
+use firsthand_domain::Event;
+use firsthand_domain::credits::CreditEvent;
+use firsthand_domain::jobs::JobEvent;
+use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
+use firsthand_eventstore::StoreError;
+use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::tasks::{NewTask, TimerChanges};
+use firsthand_projections::Projector;
+use serde::{Deserialize, Serialize};
+
+/// Name of the cursor that the reactors share.
+pub const CURSOR: &str = "reactors";
+
+/// Every reactor.
+pub const REACTORS: &[Projector] = &[
+    Projector {
+        table: "tasks",
+        project: |connection, part, events| {
+            Box::pin(async move {
+                let owed = react(events)?;
+                firsthand_eventstore::tasks::add(connection, part, &owed).await
+            })
+        },
+    },
+    Projector {
+        table: "timers",
+        project: |connection, part, events| {
+            Box::pin(async move {
+                let changes = timers(events);
+                firsthand_eventstore::tasks::set_timers(connection, part, &changes).await
+            })
+        },
+    },
+];
+
+/// The kinds of tasks.
+pub mod kinds {
+    /// Score a submission's upload.
+    pub const SCORE: &str = "score";
+    /// Copy approved files to their job's folder.
+    pub const DELIVER: &str = "deliver";
+    /// Tell a worker's own book how a submission ended.
+    pub const RECORD: &str = "record";
+}
+
+/// What every task knows: its submission, and for scores the attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmissionTask {
+    /// The submission.
+    pub submission_id: String,
+    /// The attempt that the task is for.
+    #[serde(default)]
+    pub attempt: u8,
+    /// Whether the worker gets a strike.
+    #[serde(default)]
+    pub strike: bool,
+}
+
+/// Returns what events oblige to.
+fn react(events: &[Recorded]) -> Result<Vec<NewTask>, StoreError> {
+    let mut owed = Vec::new();
+    for recorded in events {
+        let Event::Submission(event) = &recorded.event else { continue };
+        let mut owe = |kind, attempt, strike| {
+            let task =
+                SubmissionTask { submission_id: recorded.stream.to_string(), attempt, strike };
+            owed.push(NewTask {
+                task_id: format!("{kind}:{}", recorded.position),
+                kind,
+                book: recorded.book.clone(),
+                payload: serde_json::to_vec(&task).map_err(StoreError::corrupt)?,
+                due_at: recorded.recorded_at,
+            });
+            Ok::<(), StoreError>(())
+        };
+        match event {
+            SubmissionEvent::Uploaded(uploaded) => owe(kinds::SCORE, uploaded.attempt, false)?,
+            SubmissionEvent::Approved(_) => {
+                owe(kinds::DELIVER, 0, false)?;
+                owe(kinds::RECORD, 0, false)?;
+            }
+            // That a job ended is not the worker's doing.
+            SubmissionEvent::Rejected(rejected) if rejected.code != RejectionCode::JobEnded => {
+                owe(kinds::RECORD, 0, rejected.strike)?;
+            }
+            SubmissionEvent::Rejected(_)
+            | SubmissionEvent::Accepted(_)
+            | SubmissionEvent::Scored(_)
+            | SubmissionEvent::RetryRequested(_)
+            | SubmissionEvent::Withdrawn(_)
+            | SubmissionEvent::TimedOut(_)
+            | SubmissionEvent::Delivered(_) => (),
+        }
+    }
+    Ok(owed)
+}
+
+/// The kinds of timers.
+pub mod timer_kinds {
+    /// A job's deadline.
+    pub const DEADLINE: &str = "deadline";
+    /// The end of a reservation or of a retry window.
+    pub const SUBMISSION: &str = "submission";
+    /// The end of a lot.
+    pub const EXPIRY: &str = "expiry";
+}
+
+/// Returns what events make of the timers; the last word on each counts.
+fn timers(events: &[Recorded]) -> TimerChanges {
+    let mut changes = TimerChanges::new();
+    for recorded in events {
+        let stream = recorded.stream;
+        let mut set = |kind, subject: String, due: Option<i64>| {
+            changes.insert((stream.to_string(), kind, subject), due);
+        };
+        match &recorded.event {
+            Event::Job(JobEvent::Created(created)) => {
+                if let Some(deadline) = created.input.deadline {
+                    set(timer_kinds::DEADLINE, String::new(), Some(deadline.micros()));
+                }
+            }
+            Event::Job(JobEvent::Completed(_) | JobEvent::Cancelled(_)) => {
+                set(timer_kinds::DEADLINE, String::new(), None);
+            }
+            Event::Submission(event) => match event {
+                SubmissionEvent::Accepted(accepted) => {
+                    let due = Some(accepted.expires_at.micros());
+                    set(timer_kinds::SUBMISSION, String::new(), due);
+                }
+                SubmissionEvent::RetryRequested(requested) => {
+                    let due = Some(requested.expires_at.micros());
+                    set(timer_kinds::SUBMISSION, String::new(), due);
+                }
+                SubmissionEvent::Uploaded(_)
+                | SubmissionEvent::Approved(_)
+                | SubmissionEvent::Rejected(_)
+                | SubmissionEvent::Withdrawn(_)
+                | SubmissionEvent::TimedOut(_) => {
+                    set(timer_kinds::SUBMISSION, String::new(), None);
+                }
+                SubmissionEvent::Scored(_) | SubmissionEvent::Delivered(_) => (),
+            },
+            Event::Credits(event) => match event {
+                CreditEvent::Granted(granted) => {
+                    if let Some(end) = granted.expires_at {
+                        set(timer_kinds::EXPIRY, granted.lot_id.to_string(), Some(end.micros()));
+                    }
+                }
+                CreditEvent::Released(released) => {
+                    for lot in &released.extended {
+                        let due = Some(lot.expires_at.micros());
+                        set(timer_kinds::EXPIRY, lot.lot_id.to_string(), due);
+                    }
+                }
+                CreditEvent::Expired(expired) => {
+                    set(timer_kinds::EXPIRY, expired.lot_id.to_string(), None);
+                }
+                CreditEvent::Held(_) | CreditEvent::Captured(_) => (),
+            },
+            Event::Job(
+                JobEvent::SlotReserved(_)
+                | JobEvent::SlotReleased(_)
+                | JobEvent::FilesApproved(_)
+                | JobEvent::Rated(_)
+                | JobEvent::Flagged(_),
+            )
+            | Event::Organization(_)
+            | Event::ApiKey(_)
+            | Event::Worker(_) => (),
+        }
+    }
+    changes
+}

@@ -1,0 +1,185 @@
+//! The task runner: leases what is due, performs it, and removes it, puts it off, or buries it.
+
+use crate::tasks;
+use firsthand_adapters::storage::ObjectStore;
+use firsthand_eventstore::tasks::{self as queue, LeasedTask};
+use firsthand_eventstore::{Clock, Ledger, StoreError};
+use firsthand_projections::Follower;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a lease lasts. A runner that lives extends it; one that was killed loses it soon.
+const LEASE: Duration = Duration::from_secs(5);
+/// How often a lease is extended.
+const EXTEND: Duration = Duration::from_secs(2);
+/// How often due tasks are looked for when nothing announced them.
+const POLL: Duration = Duration::from_millis(500);
+/// Tasks under way at a time.
+const CONCURRENCY: usize = 8;
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// What tasks may touch.
+#[derive(Clone)]
+pub struct WorkerContext {
+    /// Where outcomes are reported.
+    pub ledger: Ledger,
+    /// The read models' progress.
+    pub read_models: Arc<Follower>,
+    /// Object storage.
+    pub objects: ObjectStore,
+    /// The clock.
+    pub clock: Clock,
+    /// Where files are fetched to.
+    pub scratch_dir: PathBuf,
+}
+
+impl std::fmt::Debug for WorkerContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerContext").finish_non_exhaustive()
+    }
+}
+
+impl WorkerContext {
+    /// Returns the time in microseconds since the epoch.
+    pub fn now(&self) -> i64 {
+        (self.clock)().micros()
+    }
+}
+
+/// Why a task is not done.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It may work later.
+    Retry(String),
+    /// It never will: a person must look.
+    Dead(String),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
+
+/// Runs tasks until it is told to stop.
+#[derive(Debug)]
+pub struct Runner {
+    context: WorkerContext,
+    slots: Arc<Semaphore>,
+    tracker: TaskTracker,
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Returns the pause after so many attempts: doubling from half a second, spread by the task's own
+/// name so that tasks that failed together don't come back together.
+fn pause(task: &LeasedTask) -> Duration {
+    let doublings = u32::try_from(task.attempts.clamp(1, 12)).unwrap_or(1) - 1;
+    let base = Duration::from_millis(500).saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+    let spread: u32 = task.task_id.bytes().map(u32::from).sum::<u32>() % 50;
+    base + base * spread / 100
+}
+
+impl Runner {
+    /// Makes a runner; nothing runs yet.
+    pub fn new(context: WorkerContext, tracker: TaskTracker) -> Self {
+        Self { context, slots: Arc::new(Semaphore::new(CONCURRENCY)), tracker }
+    }
+
+    /// Looks for due tasks whenever the reactors have moved, and now and then.
+    pub async fn run(&self, reactors: &Follower, stop: &CancellationToken) {
+        let mut moved = reactors.moved();
+        loop {
+            if let Err(error) = self.round().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "tasks can't be leased");
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                changed = tokio::time::timeout(POLL, moved.changed()) => drop(changed),
+            }
+        }
+    }
+
+    /// Leases as much as there are free slots, until nothing is due.
+    async fn round(&self) -> Result<(), StoreError> {
+        let store = self.context.ledger.store();
+        loop {
+            let mut begun = 0;
+            for part in queue::due_parts(store, self.context.now()).await? {
+                let permit = self.permit().await?;
+                let now = self.context.now();
+                let free = i64::try_from(self.slots.available_permits()).unwrap_or(0) + 1;
+                let leased = queue::lease(store, part, now, now + micros(LEASE), free).await?;
+                begun += leased.len();
+                let mut first = Some(permit);
+                for task in leased {
+                    let permit = match first.take() {
+                        Some(permit) => permit,
+                        None => self.permit().await?,
+                    };
+                    let context = self.context.clone();
+                    self.tracker.spawn(async move {
+                        work(&context, task).await;
+                        drop(permit);
+                    });
+                }
+            }
+            if begun == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        Arc::clone(&self.slots).acquire_owned().await.map_err(StoreError::corrupt)
+    }
+}
+
+/// Performs one task while its lease is extended, and writes down how it went.
+async fn work(context: &WorkerContext, task: LeasedTask) {
+    let store = context.ledger.store();
+    let performed = {
+        let performing = tasks::perform(context, &task);
+        tokio::pin!(performing);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut performing => break result,
+                () = tokio::time::sleep(EXTEND) => {
+                    let until = context.now() + micros(LEASE);
+                    // A lease that can't be extended runs out: the task is done twice at worst.
+                    drop(queue::extend(store, task.part, &task.task_id, until).await);
+                }
+            }
+        }
+    };
+    let now = context.now();
+    let written = match performed {
+        Ok(()) => queue::finish(store, task.part, &task.task_id).await,
+        Err(Trouble::Retry(error)) => {
+            tracing::warn!(
+                task.id = task.task_id,
+                task.attempts,
+                error,
+                "a task will be tried again"
+            );
+            let due = now + micros(pause(&task));
+            queue::retry(store, task.part, &task.task_id, due, &error).await
+        }
+        Err(Trouble::Dead(error)) => {
+            tracing::error!(task.id = task.task_id, error, "a task is dead");
+            queue::bury(store, task.part, &task.task_id, now, &error).await
+        }
+    };
+    if let Err(error) = written {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a task's end was not written");
+    }
+}

@@ -1,0 +1,81 @@
+//! The effects, one file each.
+
+mod deliver;
+mod record;
+mod score;
+
+use crate::reactors::{SubmissionTask, kinds};
+use crate::runner::{Trouble, WorkerContext};
+use firsthand_domain::ids::SubmissionId;
+use firsthand_domain::submissions::Submission;
+use firsthand_domain::{Command, Rejection, State, StreamId};
+use firsthand_eventstore::tasks::LeasedTask;
+use firsthand_eventstore::{Answer, ExecuteError, IdempotencyKey, Meta, Reply, Request, read};
+
+/// Performs a task.
+pub async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
+    let payload: SubmissionTask =
+        serde_json::from_slice(&task.payload).map_err(|error| Trouble::Dead(error.to_string()))?;
+    let id: SubmissionId =
+        payload.submission_id.parse().map_err(|error| Trouble::Dead(format!("{error}")))?;
+    let submission = submission(context, id).await?;
+    match task.kind.as_str() {
+        kinds::SCORE => score::perform(context, task, id, &submission, payload.attempt).await,
+        kinds::DELIVER => deliver::perform(context, task, id, &submission).await,
+        kinds::RECORD => record::perform(context, task, id, &submission, payload.strike).await,
+        unknown => Err(Trouble::Dead(format!("unknown kind {unknown}"))),
+    }
+}
+
+async fn submission(context: &WorkerContext, id: SubmissionId) -> Result<Submission, Trouble> {
+    let store = context.ledger.store();
+    let stream = StreamId::Submission(id);
+    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
+    match rows.into_iter().next().map(|row| row.state) {
+        Some(State::Submission(submission)) => Ok(*submission),
+        _ => Err(Trouble::Dead(format!("{id} does not exist"))),
+    }
+}
+
+/// Reports an outcome to the ledger under the task's own key, so that it counts once however often
+/// the task runs.
+async fn report(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    stream: StreamId,
+    command: impl Command + 'static,
+) -> Result<(), Trouble> {
+    let part = task.part.to_string();
+    let request = Request {
+        command: Box::new(command),
+        render: Box::new(|_view, outcome| Answer { keep: outcome.is_ok(), ..Answer::done() }),
+        meta: Meta {
+            actor: format!("system:{}", task.kind),
+            request_id: format!("task:{part}:{}", task.task_id),
+            key: Some(IdempotencyKey::new(&["task", &part, &task.task_id], b"")),
+        },
+    };
+    match context.ledger.execute(stream, request).await {
+        Ok(Reply::Replayed { .. } | Reply::Decided { outcome: Ok(()), .. }) => Ok(()),
+        Ok(Reply::Decided { outcome: Err(rejection), .. }) => match rejection {
+            Rejection::InsufficientCredits { .. } | Rejection::OutOfBalance { .. } => {
+                Err(Trouble::Dead(rejection.to_string()))
+            }
+            refused if refused.transient() => Err(Trouble::Retry(refused.to_string())),
+            refused => Err(Trouble::Dead(refused.to_string())),
+        },
+        Err(ExecuteError::KeyReused) => Err(Trouble::Dead("a task's key was reused".to_owned())),
+        Err(error @ (ExecuteError::Overloaded | ExecuteError::Unavailable)) => {
+            Err(Trouble::Retry(error.to_string()))
+        }
+    }
+}
+
+/// Turns a storage error into what to do about it.
+fn storage(error: &firsthand_adapters::storage::StorageError) -> Trouble {
+    if error.retryable() {
+        Trouble::Retry(error.to_string())
+    } else {
+        Trouble::Dead(error.to_string())
+    }
+}

@@ -1,0 +1,102 @@
+//! Score: fetch a submission's files, measure them, report the score.
+
+use super::{report, storage};
+use crate::runner::{Trouble, WorkerContext};
+use firsthand_adapters::scorer::{Candidate, Demands, Earlier, score_files};
+use firsthand_domain::ids::SubmissionId;
+use firsthand_domain::submissions::{ScoreSubmission, Submission, SubmissionStatus};
+use firsthand_domain::{State, StreamId};
+use firsthand_eventstore::read;
+use firsthand_eventstore::tasks::LeasedTask;
+use firsthand_projections::files;
+use std::time::Duration;
+
+/// How long to wait for the list of earlier files to be complete.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Scores the upload of one attempt. An upload that waits for no score any more is left alone.
+pub async fn perform(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    id: SubmissionId,
+    submission: &Submission,
+    attempt: u8,
+) -> Result<(), Trouble> {
+    if submission.status != SubmissionStatus::PendingScore || submission.attempt != attempt {
+        return Ok(());
+    }
+    let demands = demands(context, submission).await?;
+    let earlier = earlier(context, task, id, submission).await?;
+    let directory = tempfile::tempdir_in(&context.scratch_dir)
+        .map_err(|error| Trouble::Retry(error.to_string()))?;
+    let mut candidates = Vec::with_capacity(submission.files.len());
+    for file in &submission.files {
+        let path = directory.path().join(file.file_id.to_string());
+        context
+            .objects
+            .get_to_file(&file.storage_key, &path)
+            .await
+            .map_err(|error| storage(&error))?;
+        candidates.push(Candidate {
+            file_id: file.file_id,
+            content_type: file.content_type,
+            path,
+            content_hash: file.content_hash.clone(),
+        });
+    }
+    // Decoding is computation: it must not hold up the threads that answer requests.
+    let scored = tokio::task::spawn_blocking(move || score_files(&candidates, demands, &earlier))
+        .await
+        .map_err(|error| Trouble::Dead(error.to_string()))?
+        .map_err(|error| Trouble::Retry(error.to_string()))?;
+    let command = ScoreSubmission {
+        submission_id: id,
+        attempt,
+        score: scored.score,
+        technical: scored.technical,
+        measurements: scored.measurements,
+    };
+    report(context, task, StreamId::Submission(id), command).await
+}
+
+async fn demands(context: &WorkerContext, submission: &Submission) -> Result<Demands, Trouble> {
+    let store = context.ledger.store();
+    let stream = StreamId::Job(submission.job_id);
+    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
+    match rows.into_iter().next().map(|row| row.state) {
+        Some(State::Job(job)) => {
+            Ok(Demands { min_width: job.input.min_width, min_height: job.input.min_height })
+        }
+        _ => Err(Trouble::Dead(format!("{} does not exist", submission.job_id))),
+    }
+}
+
+/// Returns the earlier files that this submission must not repeat.
+async fn earlier(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    id: SubmissionId,
+    submission: &Submission,
+) -> Result<Vec<Earlier>, Trouble> {
+    let head = context.ledger.head(task.part).map_or(0, |head| *head.borrow());
+    if !context.read_models.reach(task.part, head, PATIENCE).await {
+        return Err(Trouble::Retry("the list of files is behind".to_owned()));
+    }
+    let mut earlier = Vec::new();
+    for file in &submission.files {
+        let found = files::lookalikes(
+            context.ledger.store(),
+            task.part,
+            &submission.book.to_string(),
+            &submission.job_id.to_string(),
+            &id.to_string(),
+            &file.content_hash,
+        )
+        .await?;
+        earlier.extend(found.into_iter().map(|found| Earlier {
+            content_hash: found.content_hash,
+            perceptual_hash: found.perceptual_hash,
+        }));
+    }
+    Ok(earlier)
+}
