@@ -17,7 +17,7 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const SEAL_PURPOSE: &str = "idempotent-answer";
 
 /// A command on its way from a handler.
-pub struct Call<C> {
+pub(crate) struct Call<C> {
     /// What to do.
     pub command: C,
     /// The part that it is decided in is that of this stream.
@@ -34,7 +34,7 @@ fn json_answer(status: StatusCode, body: Bytes, keep: bool) -> Answer {
 }
 
 /// Renders a value; one of ours always can be.
-pub fn to_json(value: &impl Serialize) -> Bytes {
+pub(crate) fn to_json(value: &impl Serialize) -> Bytes {
     Bytes::from(serde_json::to_vec(value).unwrap_or_default())
 }
 
@@ -49,7 +49,7 @@ fn refused(rejection: &Rejection, request_id: &str) -> Answer {
 
 impl<C: Command + 'static> Call<C> {
     /// Executes the command and answers with what `view` makes of the states after it.
-    pub async fn answer<V>(
+    pub(crate) async fn answer<V>(
         self,
         app: &AppState,
         context: &RequestContext,
@@ -70,7 +70,7 @@ impl<C: Command + 'static> Call<C> {
     }
 
     /// Executes a command whose answer holds a secret: what is stored under the key is sealed.
-    pub async fn answer_secret<V>(
+    pub(crate) async fn answer_secret<V>(
         self,
         app: &AppState,
         context: &RequestContext,

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 /// Facts about a request that arise while it is handled.
 #[derive(Debug)]
-pub struct RequestContext {
+pub(crate) struct RequestContext {
     /// The request's id.
     pub id: RequestId,
     /// The book that the request was authorized for.
@@ -25,7 +25,11 @@ static CREDITS: HeaderName = HeaderName::from_static("x-firsthandapi-credits-rem
 
 /// Gives a request its id and an answer its headers. An error that a handler returned is rendered
 /// here, where the id is known.
-pub async fn layer(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn layer(
+    State(app): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = RequestId::new(app.mint());
     let context = Arc::new(RequestContext { id, book: OnceLock::new() });
     request.extensions_mut().insert(Arc::clone(&context));

@@ -12,25 +12,25 @@ use serde_json::Number;
 const EARTH_M: f64 = 6_371_000.0;
 
 /// Reads decimal degrees; `None` outside of `-most..=most`.
-pub fn degrees_e6(number: &Number, most: i32) -> Option<i32> {
+pub(crate) fn degrees_e6(number: &Number, most: i32) -> Option<i32> {
     let value = number.as_f64()?;
     (value.abs() <= f64::from(most)).then(|| (value * 1e6).round() as i32)
 }
 
 /// Reads kilometres as metres; `None` outside of 0.1 to 20,000 km (spec section 4).
-pub fn kilometres_m(number: &Number) -> Option<u32> {
+pub(crate) fn kilometres_m(number: &Number) -> Option<u32> {
     let value = number.as_f64()?;
     (0.1..=20_000.0).contains(&value).then(|| (value * 1e3).round() as u32)
 }
 
 /// Writes millionths of a degree as decimal degrees.
-pub fn degrees(e6: i32) -> Number {
+pub(crate) fn degrees(e6: i32) -> Number {
     Number::from_f64(f64::from(e6) / 1e6).unwrap_or_else(|| Number::from(0))
 }
 
 /// Writes metres as kilometres.
-pub fn kilometres(metres: u32) -> Number {
-    if metres % 1_000 == 0 {
+pub(crate) fn kilometres(metres: u32) -> Number {
+    if metres.is_multiple_of(1_000) {
         return Number::from(metres / 1_000);
     }
     Number::from_f64(f64::from(metres) / 1e3).unwrap_or_else(|| Number::from(0))
@@ -38,7 +38,7 @@ pub fn kilometres(metres: u32) -> Number {
 
 /// Says whether two places (in millionths of a degree) are at most `radius_m` metres apart, by the
 /// haversine formula.
-pub fn within(from: (i32, i32), to: (i32, i32), radius_m: u32) -> bool {
+pub(crate) fn within(from: (i32, i32), to: (i32, i32), radius_m: u32) -> bool {
     let radians = |e6: i32| (f64::from(e6) / 1e6).to_radians();
     let (lat1, lat2) = (radians(from.0), radians(to.0));
     let (dlat, dlng) = (lat2 - lat1, radians(to.1) - radians(from.1));

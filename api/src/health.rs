@@ -10,35 +10,32 @@ use firsthand_projections::{CURSOR, projector};
 use serde_json::{Value, json};
 
 /// The process runs.
-pub async fn livez() -> &'static str {
+pub(crate) async fn livez() -> &'static str {
     "ok"
 }
 
 /// The service can serve: database, migrations, and how far the projections are behind.
-pub async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Value>) {
+pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Value>) {
     if app.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "stopping"})));
     }
     let lag = projector::lag(app.store(), CURSOR).await;
     let reactors = projector::lag(app.store(), "reactors").await;
-    match (lag, reactors) {
-        (Ok(projections), Ok(reactors)) => {
-            let body = json!({
-                "status": "ready",
-                "database": "ok",
-                "lag_events": {"projections": projections, "reactors": reactors},
-            });
-            (StatusCode::OK, Json(body))
-        }
-        _ => {
-            let body = json!({"status": "unavailable", "database": "unreachable"});
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body))
-        }
+    if let (Ok(projections), Ok(reactors)) = (lag, reactors) {
+        let body = json!({
+            "status": "ready",
+            "database": "ok",
+            "lag_events": {"projections": projections, "reactors": reactors},
+        });
+        (StatusCode::OK, Json(body))
+    } else {
+        let body = json!({"status": "unavailable", "database": "unreachable"});
+        (StatusCode::SERVICE_UNAVAILABLE, Json(body))
     }
 }
 
 /// Figures in Prometheus' text form.
-pub async fn metrics(State(app): State<AppState>) -> Result<String, ApiError> {
+pub(crate) async fn metrics(State(app): State<AppState>) -> Result<String, ApiError> {
     let counts = tasks::counts(app.store()).await?;
     let lag = projector::lag(app.store(), CURSOR).await?;
     let heads = firsthand_eventstore::read::heads(app.store()).await?;
@@ -59,7 +56,7 @@ pub async fn metrics(State(app): State<AppState>) -> Result<String, ApiError> {
 }
 
 /// Answers what no route matches. The task API is announced but not built yet (spec section 15).
-pub async fn no_such_route(uri: Uri) -> ApiError {
+pub(crate) async fn no_such_route(uri: Uri) -> ApiError {
     let hint = uri.path().starts_with("/v1/tasks").then_some(
         "the task API comes after the job API; post a job of type feedback at /v1/jobs instead",
     );
@@ -67,6 +64,6 @@ pub async fn no_such_route(uri: Uri) -> ApiError {
 }
 
 /// Answers a method that a route does not take.
-pub async fn no_such_method() -> ApiError {
+pub(crate) async fn no_such_method() -> ApiError {
     ApiError::NoSuchMethod
 }

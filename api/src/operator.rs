@@ -23,7 +23,7 @@ const MOST: i64 = 1_000_000_000;
 
 /// A grant.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct GrantRequest {
+pub(crate) struct GrantRequest {
     organization_id: String,
     #[serde(default)]
     environment: Environment,
@@ -33,7 +33,7 @@ pub struct GrantRequest {
 }
 
 /// `POST /internal/operator/grants`
-pub async fn grant_credits(
+pub(crate) async fn grant_credits(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     _operator: Operator,
@@ -70,7 +70,7 @@ pub async fn grant_credits(
 }
 
 /// `GET /internal/operator/trial_balance`: every kind of account over all books. The sum is zero.
-pub async fn trial_balance(
+pub(crate) async fn trial_balance(
     State(app): State<AppState>,
     _operator: Operator,
 ) -> Result<Json<Value>, ApiError> {

@@ -89,7 +89,7 @@ pub fn need(view: &dyn View, stream: StreamId, missing: &mut Vec<StreamId>) {
 macro_rules! readers {
     ($($(#[$meta:meta])* $name:ident($id:ident: $id_type:ty) -> $variant:ident($state:ty), $stream:expr, $kind:literal;)*) => {$(
         $(#[$meta])*
-        pub fn $name<'view>(view: &'view dyn View, $id: $id_type) -> Result<&'view $state, Rejection> {
+        pub fn $name(view: &dyn View, $id: $id_type) -> Result<&$state, Rejection> {
             match view.state($stream) {
                 Some(State::$variant(state)) if state.exists() => Ok(state),
                 _ => Err(Rejection::NotFound { kind: $kind }),

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 /// The events of one part of a batch, column by column.
 #[derive(Debug, Default)]
-pub struct EventRows {
+pub(crate) struct EventRows {
     pub book: Vec<String>,
     pub sequence: Vec<i64>,
     pub stream: Vec<String>,
@@ -30,7 +30,7 @@ pub struct EventRows {
 
 /// The state rows of one part of a batch, column by column.
 #[derive(Debug, Default)]
-pub struct StateRows {
+pub(crate) struct StateRows {
     pub stream: Vec<String>,
     pub kind: Vec<&'static str>,
     pub book: Vec<String>,
@@ -44,7 +44,7 @@ pub struct StateRows {
 
 /// The idempotency rows of one part of a batch, column by column.
 #[derive(Debug, Default)]
-pub struct KeyRows {
+pub(crate) struct KeyRows {
     pub digest: Vec<Vec<u8>>,
     pub book: Vec<String>,
     pub request_hash: Vec<Vec<u8>>,
@@ -55,7 +55,7 @@ pub struct KeyRows {
 
 /// What a batch writes to one part.
 #[derive(Debug, Default)]
-pub struct PartRows {
+pub(crate) struct PartRows {
     pub part: i16,
     pub expected_head: i64,
     pub recorded_at: i64,
@@ -66,12 +66,12 @@ pub struct PartRows {
 
 impl PartRows {
     /// Returns the number of events as the database counts.
-    pub fn count(&self) -> i64 {
+    pub(crate) fn count(&self) -> i64 {
         i64::try_from(self.events.stream.len()).unwrap_or(i64::MAX)
     }
 
     /// Returns the last event's position and leaf: what proves that the batch is in the log.
-    pub fn witness(&self) -> Option<(i16, i64, Hash)> {
+    pub(crate) fn witness(&self) -> Option<(i16, i64, Hash)> {
         let leaf = Hash::try_from(self.events.leaf.last()?.as_slice()).ok()?;
         Some((self.part, self.expected_head + self.count(), leaf))
     }
@@ -120,7 +120,7 @@ select 1 / (select count(*) from head) as one,
        (select count(*) from answered) as answered";
 
 /// An open append connection.
-pub struct Appender {
+pub(crate) struct Appender {
     client: Client,
     statement: Statement,
 }
@@ -132,11 +132,11 @@ impl std::fmt::Debug for Appender {
 }
 
 /// The result of a batch, once the database has answered.
-pub type Committed = BoxFuture<'static, Result<(), StoreError>>;
+pub(crate) type Committed = BoxFuture<'static, Result<(), StoreError>>;
 
 impl Appender {
     /// Connects. The connection itself is driven on the tracker.
-    pub async fn connect(store: &Store, tracker: &TaskTracker) -> Result<Self, StoreError> {
+    pub(crate) async fn connect(store: &Store, tracker: &TaskTracker) -> Result<Self, StoreError> {
         let (client, connection) = store.append_config().connect(NoTls).await?;
         tracker.spawn(async move {
             if let Err(error) = connection.await {
@@ -148,13 +148,16 @@ impl Appender {
     }
 
     /// Says whether the connection is gone.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// Writes a batch in one transaction. The returned future sends everything when it is first
     /// polled, so that batches polled in order arrive in order; it owns what it needs.
-    pub fn append(self: &std::sync::Arc<Self>, parts: std::sync::Arc<[PartRows]>) -> Committed {
+    pub(crate) fn append(
+        self: &std::sync::Arc<Self>,
+        parts: std::sync::Arc<[PartRows]>,
+    ) -> Committed {
         let appender = std::sync::Arc::clone(self);
         Box::pin(async move {
             match &*parts {
@@ -226,7 +229,7 @@ impl Appender {
 
     /// Says whether an event with that leaf stands at that position: whether a batch whose answer
     /// was lost is in the log.
-    pub async fn holds(&self, witness: (i16, i64, Hash)) -> Result<bool, StoreError> {
+    pub(crate) async fn holds(&self, witness: (i16, i64, Hash)) -> Result<bool, StoreError> {
         let (part, position, leaf) = witness;
         let row = self
             .client

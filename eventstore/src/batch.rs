@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// Where a part of the log ends.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Head {
+pub(crate) struct Head {
     /// The last position.
     pub position: i64,
     /// The last time that was recorded.
@@ -23,7 +23,7 @@ pub struct Head {
 
 /// What the writer knows: the end of each of its parts, the states and the latest keys.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub(crate) struct Memory {
     pub heads: BTreeMap<i16, Head>,
     pub cache: Cache,
     pub keys: RecentKeys,
@@ -32,11 +32,11 @@ pub struct Memory {
 }
 
 /// An answer that waits for its batch.
-pub type Waiting = (Envelope, Result<Reply, ExecuteError>);
+pub(crate) type Waiting = (Envelope, Result<Reply, ExecuteError>);
 
 /// Commands that were decided together.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(crate) struct Batch {
     parts: BTreeMap<i16, Building>,
     /// The answers, in order of decision.
     pub waiting: Vec<Waiting>,
@@ -50,7 +50,7 @@ struct Building {
 
 /// What became of a command in a batch.
 #[derive(Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// It is decided; its answer waits in the batch.
     Decided,
     /// It needs streams that are not in memory: decide it in the next batch.
@@ -59,7 +59,7 @@ pub enum Step {
 
 impl Batch {
     /// Decides one command and applies it to the states in memory.
-    pub fn decide(
+    pub(crate) fn decide(
         &mut self,
         memory: &mut Memory,
         envelope: Envelope,
@@ -214,7 +214,7 @@ impl Batch {
     }
 
     /// Adds the state rows of everything that was touched, once each, and returns what to write.
-    pub fn rows(&mut self, memory: &Memory) -> Result<Vec<PartRows>, StoreError> {
+    pub(crate) fn rows(&mut self, memory: &Memory) -> Result<Vec<PartRows>, StoreError> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for (_, mut building) in std::mem::take(&mut self.parts) {
             for (stream, book) in &building.touched {
@@ -228,7 +228,7 @@ impl Batch {
     }
 
     /// Returns the streams that the batch touches.
-    pub fn touched(&self) -> Vec<StreamId> {
+    pub(crate) fn touched(&self) -> Vec<StreamId> {
         self.parts.values().flat_map(|building| building.touched.keys().copied()).collect()
     }
 }
@@ -255,7 +255,7 @@ fn push_state(
 
 /// Returns the streams that a command needs and that are not in memory: its own, and the one that
 /// stands for its book.
-pub fn missing(memory: &Memory, envelope: &Envelope) -> Vec<StreamId> {
+pub(crate) fn missing(memory: &Memory, envelope: &Envelope) -> Vec<StreamId> {
     let command = &envelope.request.command;
     let mut missing = command.needs(&memory.cache);
     if let Some(book) = command.book(&memory.cache) {
@@ -265,7 +265,7 @@ pub fn missing(memory: &Memory, envelope: &Envelope) -> Vec<StreamId> {
 }
 
 /// Returns the body of a stored answer.
-pub fn stored(
+pub(crate) fn stored(
     request_hash: &[u8],
     status: i16,
     sealed: bool,
@@ -280,6 +280,6 @@ pub fn stored(
 }
 
 /// Says that a rule refused although it never should: the books would not balance.
-pub fn is_alarming(outcome: &Result<(), Rejection>) -> bool {
+pub(crate) fn is_alarming(outcome: &Result<(), Rejection>) -> bool {
     matches!(outcome, Err(Rejection::OutOfBalance { .. }))
 }

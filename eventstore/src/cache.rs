@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 /// A stream in memory.
 #[derive(Debug, Clone)]
-pub struct Cached {
+pub(crate) struct Cached {
     /// The state after `version` events.
     pub state: State,
     /// Number of events.
@@ -19,14 +19,14 @@ pub struct Cached {
 
 impl Cached {
     /// A stream without events.
-    pub fn empty(stream: StreamId) -> Self {
+    pub(crate) fn empty(stream: StreamId) -> Self {
         Self { state: State::empty(stream), version: 0, frontier: Frontier::default(), used_in: 0 }
     }
 }
 
 /// The streams in memory.
 #[derive(Debug, Default)]
-pub struct Cache {
+pub(crate) struct Cache {
     streams: FxHashMap<StreamId, Cached>,
 }
 
@@ -35,28 +35,28 @@ const CAPACITY: usize = 131_072;
 
 impl Cache {
     /// Returns a stream.
-    pub fn get(&self, stream: StreamId) -> Option<&Cached> {
+    pub(crate) fn get(&self, stream: StreamId) -> Option<&Cached> {
         self.streams.get(&stream)
     }
 
     /// Returns a stream for change; one that is not in memory is new.
-    pub fn get_or_new(&mut self, stream: StreamId) -> &mut Cached {
+    pub(crate) fn get_or_new(&mut self, stream: StreamId) -> &mut Cached {
         self.streams.entry(stream).or_insert_with(|| Cached::empty(stream))
     }
 
     /// Puts a stream in that was loaded.
-    pub fn insert(&mut self, stream: StreamId, cached: Cached) {
+    pub(crate) fn insert(&mut self, stream: StreamId, cached: Cached) {
         self.streams.insert(stream, cached);
     }
 
     /// Forgets everything.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.streams.clear();
     }
 
     /// Makes room: drops what no batch since `oldest_in_flight` has used, starting with the least
     /// recent half.
-    pub fn sweep(&mut self, now: u64, oldest_in_flight: u64) {
+    pub(crate) fn sweep(&mut self, now: u64, oldest_in_flight: u64) {
         let mut horizon = 1_u64 << 40;
         while self.streams.len() > CAPACITY && horizon > 0 {
             horizon /= 2;

@@ -25,7 +25,7 @@ from streams
 where part = $1 and stream = any($2)";
 
 /// An open look-up connection.
-pub struct Lookup {
+pub(crate) struct Lookup {
     client: Client,
     keys: Statement,
     states: Statement,
@@ -33,7 +33,7 @@ pub struct Lookup {
 
 impl Lookup {
     /// Connects. The connection itself is driven on the tracker.
-    pub async fn connect(store: &Store, tracker: &TaskTracker) -> Result<Self, StoreError> {
+    pub(crate) async fn connect(store: &Store, tracker: &TaskTracker) -> Result<Self, StoreError> {
         let (client, connection) = store.append_config().connect(NoTls).await?;
         tracker.spawn(async move {
             if let Err(error) = connection.await {
@@ -46,12 +46,12 @@ impl Lookup {
     }
 
     /// Says whether the connection is gone.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// Returns the stored answers to keys.
-    pub async fn keys(
+    pub(crate) async fn keys(
         &self,
         wanted: &BTreeMap<i16, Vec<KeyDigest>>,
     ) -> Result<Vec<(KeyDigest, StoredAnswer)>, StoreError> {
@@ -74,7 +74,7 @@ impl Lookup {
     }
 
     /// Returns the state rows of streams. Streams without events are left out.
-    pub async fn states(
+    pub(crate) async fn states(
         &self,
         wanted: &BTreeMap<i16, Vec<StreamId>>,
     ) -> Result<Vec<StateRow>, StoreError> {

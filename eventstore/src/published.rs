@@ -12,7 +12,7 @@ const CAPACITY: usize = 262_144;
 
 /// The shared side of the ledger.
 #[derive(Debug)]
-pub struct Published {
+pub(crate) struct Published {
     heads: BTreeMap<i16, watch::Sender<i64>>,
     states: RwLock<FxHashMap<StreamId, Arc<State>>>,
     waiters: Mutex<FxHashMap<StreamId, Arc<Notify>>>,
@@ -20,7 +20,7 @@ pub struct Published {
 
 impl Published {
     /// Begins with the parts' heads unknown.
-    pub fn new(parts: impl Iterator<Item = i16>) -> Self {
+    pub(crate) fn new(parts: impl Iterator<Item = i16>) -> Self {
         Self {
             heads: parts.map(|part| (part, watch::Sender::new(0))).collect(),
             states: RwLock::default(),
@@ -29,12 +29,12 @@ impl Published {
     }
 
     /// Says whether a stream's state is worth publishing: those that requests are authorized by.
-    pub fn wants(stream: StreamId) -> bool {
+    pub(crate) fn wants(stream: StreamId) -> bool {
         matches!(stream, StreamId::ApiKey(_) | StreamId::Worker(_) | StreamId::Credits(..))
     }
 
     /// Announces a part's head. Called once for each commit.
-    pub fn advance(&self, part: i16, head: i64) {
+    pub(crate) fn advance(&self, part: i16, head: i64) {
         if let Some(sender) = self.heads.get(&part) {
             sender.send_if_modified(|known| {
                 let newer = head > *known;
@@ -47,12 +47,12 @@ impl Published {
     }
 
     /// Returns a part's head as last committed or seen by this process, to be watched.
-    pub fn head(&self, part: i16) -> Option<watch::Receiver<i64>> {
+    pub(crate) fn head(&self, part: i16) -> Option<watch::Receiver<i64>> {
         self.heads.get(&part).map(watch::Sender::subscribe)
     }
 
     /// Publishes the state of a stream after a commit.
-    pub fn put(&self, stream: StreamId, state: Arc<State>) {
+    pub(crate) fn put(&self, stream: StreamId, state: Arc<State>) {
         let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
         if states.len() >= CAPACITY {
             states.clear();
@@ -61,23 +61,23 @@ impl Published {
     }
 
     /// Publishes a state that was loaded, unless a commit was faster.
-    pub fn put_loaded(&self, stream: StreamId, state: Arc<State>) -> Arc<State> {
+    pub(crate) fn put_loaded(&self, stream: StreamId, state: Arc<State>) -> Arc<State> {
         let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(states.entry(stream).or_insert(state))
     }
 
     /// Returns a published state.
-    pub fn get(&self, stream: StreamId) -> Option<Arc<State>> {
+    pub(crate) fn get(&self, stream: StreamId) -> Option<Arc<State>> {
         self.states.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned()
     }
 
     /// Forgets all states: another process has written.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.states.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Wakes those who wait for a stream to change.
-    pub fn changed(&self, stream: StreamId) {
+    pub(crate) fn changed(&self, stream: StreamId) {
         let notify = {
             let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
             if waiters.is_empty() {
@@ -91,7 +91,7 @@ impl Published {
     }
 
     /// Returns what is notified at the next change of a stream.
-    pub fn watch(&self, stream: StreamId) -> Arc<Notify> {
+    pub(crate) fn watch(&self, stream: StreamId) -> Arc<Notify> {
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         // Entries whose waiters have all gone are swept when the map grows.
         if waiters.len() > 16_384 {

@@ -31,7 +31,7 @@ const ATTEMPTS: u8 = 5;
 
 /// A command on its way through the writer.
 #[derive(Debug)]
-pub struct Envelope {
+pub(crate) struct Envelope {
     /// The part that it is decided in.
     pub part: i16,
     /// The command.
@@ -53,7 +53,7 @@ struct Flight {
 }
 
 /// One writer, with its share of the parts.
-pub struct Writer {
+pub(crate) struct Writer {
     store: Store,
     published: Arc<Published>,
     clock: Clock,
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Writer {
 
 impl Writer {
     /// Connects and reads where its parts end.
-    pub async fn open(
+    pub(crate) async fn open(
         store: Store,
         published: Arc<Published>,
         clock: Clock,
@@ -100,7 +100,7 @@ impl Writer {
     }
 
     /// Runs until every handle is dropped and everything that was queued is answered.
-    pub async fn run(mut self, mut queue: mpsc::Receiver<Envelope>) {
+    pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Envelope>) {
         let mut taken = Vec::with_capacity(BATCH);
         loop {
             let may_take = self.flights.len() < most_in_flight();

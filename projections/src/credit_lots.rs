@@ -39,7 +39,7 @@ impl Folded {
                 granted.lot_id.to_string(),
                 granted.origin.as_str(),
                 granted.amount_cents.get(),
-                granted.expires_at.map(|at| at.micros()),
+                granted.expires_at.map(firsthand_domain::Timestamp::micros),
                 recorded.recorded_at,
             )),
             CreditEvent::Held(held) => self.each(book, &held.draws, |delta, amount| {

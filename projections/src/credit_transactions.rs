@@ -68,7 +68,7 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> CreditTransactionRow {
             row.available_delta_cents = row.amount_cents;
             row.description.clone_from(&granted.reason);
             row.lot_id = Some(granted.lot_id.to_string());
-            row.expires_at = granted.expires_at.map(|at| at.micros());
+            row.expires_at = granted.expires_at.map(firsthand_domain::Timestamp::micros);
         }
         CreditEvent::Held(held) => {
             "hold".clone_into(&mut row.transaction_type);

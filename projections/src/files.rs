@@ -87,7 +87,7 @@ async fn upload(
             file.content_hash,
             file.original_filename,
             file.storage_key,
-            uploaded.captured_at.map(|at| at.micros()),
+            uploaded.captured_at.map(firsthand_domain::Timestamp::micros),
             uploaded.at.micros()
         )
         .execute(&mut *connection)

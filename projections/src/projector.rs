@@ -134,19 +134,18 @@ impl Follower {
         )
         .fetch_optional(&mut *transaction)
         .await?;
-        let at = match at {
-            Some(at) => at,
-            None => {
-                sqlx::query!(
-                    "insert into cursors (part, projector) values ($1, $2) on conflict do nothing",
-                    part,
-                    self.cursor
-                )
-                .execute(&mut *transaction)
-                .await?;
-                transaction.commit().await?;
-                return Ok(0);
-            }
+        let at = if let Some(at) = at {
+            at
+        } else {
+            sqlx::query!(
+                "insert into cursors (part, projector) values ($1, $2) on conflict do nothing",
+                part,
+                self.cursor
+            )
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+            return Ok(0);
         };
         let mut events = events_after(&mut transaction, part, at, PAGE).await?;
         if seeded(Canary::PollingBySequence) {

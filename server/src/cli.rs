@@ -7,11 +7,11 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// An event-sourced ledger service that implements the FirstHandAPI product.
+/// An event-sourced ledger service that implements the `FirstHandAPI` product.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-pub struct Cli {
-    /// Log more: -v info, -vv debug. FIRSTHAND_LOG sets a filter instead.
+pub(crate) struct Cli {
+    /// Log more: -v info, -vv debug. `FIRSTHAND_LOG` sets a filter instead.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
     #[command(flatten)]
@@ -50,7 +50,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Run in production: DATABASE_URL, S3 and secrets from the configuration.
+    /// Run in production: `DATABASE_URL`, S3 and secrets from the configuration.
     Serve {
         /// Address and port [default: 127.0.0.1:8080].
         #[arg(long, value_name = "ADDR:PORT")]
@@ -104,7 +104,7 @@ enum WorkerCommand {
 }
 
 /// Runs the command that was given.
-pub async fn run(cli: Cli) -> Result<ExitCode> {
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     let mut flags = Flags { data_dir: cli.flags.data, file: cli.flags.config, listen: None };
     match cli.command {
         Command::Demo { json } => demo::run(&Config::load(&flags)?, json).await,

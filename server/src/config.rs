@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What the command line set.
 #[derive(Debug, Default)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// `--data`
     pub data_dir: Option<PathBuf>,
     /// `--config`
@@ -17,7 +17,7 @@ pub struct Flags {
 
 /// A value and where it comes from.
 #[derive(Debug, Clone)]
-pub struct Setting {
+pub(crate) struct Setting {
     name: &'static str,
     value: Option<String>,
     source: String,
@@ -26,19 +26,19 @@ pub struct Setting {
 
 impl Setting {
     /// Returns the value.
-    pub fn get(&self) -> Option<&str> {
+    pub(crate) fn get(&self) -> Option<&str> {
         self.value.as_deref()
     }
 
     /// Returns the value, or says what is missing.
-    pub fn require(&self) -> Result<&str> {
+    pub(crate) fn require(&self) -> Result<&str> {
         self.get().with_context(|| format!("{} is not set", self.name))
     }
 }
 
 /// The effective configuration.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Data directory of the embedded services.
     pub data_dir: Setting,
     /// Address and port.
@@ -116,7 +116,7 @@ impl Sources {
 
 impl Config {
     /// Reads every source.
-    pub fn load(flags: &Flags) -> Result<Self> {
+    pub(crate) fn load(flags: &Flags) -> Result<Self> {
         let sources = Sources::read(flags.file.as_deref())?;
         let data = flags.data_dir.as_ref().map(|path| path.display().to_string());
         let find = |name, variable| sources.find(name, None, variable, None);
@@ -158,7 +158,7 @@ impl Config {
     }
 
     /// Writes every value with its source; secrets are redacted.
-    pub fn explain(&self) -> String {
+    pub(crate) fn explain(&self) -> String {
         let mut text = String::new();
         for setting in self.all() {
             let value = match (&setting.value, setting.secret) {
@@ -173,7 +173,7 @@ impl Config {
     }
 
     /// Returns the data directory as an absolute path.
-    pub fn data_path(&self) -> Result<PathBuf> {
+    pub(crate) fn data_path(&self) -> Result<PathBuf> {
         let path = PathBuf::from(self.data_dir.require()?);
         std::path::absolute(&path).with_context(|| format!("{} is not a path", path.display()))
     }

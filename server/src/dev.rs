@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Submissions that a worker may begin each day (spec section 11).
-pub const SUBMISSIONS_PER_DAY: i64 = 50;
+pub(crate) const SUBMISSIONS_PER_DAY: i64 = 50;
 
 /// A running development instance.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     /// Where the API is.
     pub base_url: String,
     /// Where the object store is.
@@ -32,7 +32,7 @@ pub struct Running {
 
 impl Running {
     /// Starts everything in a data directory.
-    pub async fn start(dir: &Path, listen: &str, config: &Config) -> Result<Self> {
+    pub(crate) async fn start(dir: &Path, listen: &str, config: &Config) -> Result<Self> {
         let instance = Instance::open(dir, config)?;
         let mut database = instance.database(config).await?;
         let started = Self::start_service(&instance, &database, listen).await;
@@ -78,7 +78,7 @@ impl Running {
     }
 
     /// Stops everything, the database last.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.service.stop().await;
         if let Some(cluster) = self.database.cluster {
             cluster.stop().await;
@@ -117,7 +117,7 @@ impl Running {
 }
 
 /// Waits for SIGTERM or Ctrl-C.
-pub async fn asked_to_stop() -> Result<()> {
+pub(crate) async fn asked_to_stop() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
@@ -128,7 +128,7 @@ pub async fn asked_to_stop() -> Result<()> {
 }
 
 /// Runs until stopped.
-pub async fn run(config: &Config, ephemeral: bool, json: bool) -> Result<ExitCode> {
+pub(crate) async fn run(config: &Config, ephemeral: bool, json: bool) -> Result<ExitCode> {
     let temporary = if ephemeral {
         let dir = tempfile::Builder::new().prefix("firsthand-").tempdir()?;
         // The embedded server's user must be able to pass through.

@@ -16,7 +16,7 @@ const HEADERS: Duration = Duration::from_secs(75);
 const DRAIN: Duration = Duration::from_secs(20);
 
 /// Serves until it is told to stop; then finishes the requests under way.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     tracker: &TaskTracker,

@@ -20,7 +20,7 @@ const DATABASE: &str = "firsthand";
 
 /// A data directory that this process holds.
 #[derive(Debug)]
-pub struct Instance {
+pub(crate) struct Instance {
     /// The directory.
     pub dir: PathBuf,
     /// The master secret.
@@ -32,7 +32,7 @@ pub struct Instance {
 
 /// Where the database is.
 #[derive(Debug)]
-pub struct Database {
+pub(crate) struct Database {
     /// The embedded server, if it is ours.
     pub cluster: Option<Cluster>,
     /// The owner's URL.
@@ -76,7 +76,7 @@ fn secret(dir: &Path, name: &str) -> Result<String> {
 
 impl Instance {
     /// Takes the directory, made if it is new. Fails if another process holds it.
-    pub fn open(dir: &Path, config: &Config) -> Result<Self> {
+    pub(crate) fn open(dir: &Path, config: &Config) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("{} can't be made", dir.display()))?;
         let dir = dir.canonicalize()?;
         let lock = OpenOptions::new()
@@ -104,7 +104,7 @@ impl Instance {
     }
 
     /// Starts the embedded database, or uses the configured one, and brings its schema up to date.
-    pub async fn database(&self, config: &Config) -> Result<Database> {
+    pub(crate) async fn database(&self, config: &Config) -> Result<Database> {
         let database = self.connect(config).await?;
         let migrated = firsthand_eventstore::migrate(&database.owner_url).await;
         if let Err(error) = migrated {
@@ -136,7 +136,7 @@ impl Instance {
     }
 
     /// Starts the embedded object store on a free port of the loopback interface.
-    pub async fn objects(
+    pub(crate) async fn objects(
         &self,
         tracker: &TaskTracker,
         stop: &CancellationToken,

@@ -33,7 +33,7 @@ async fn close(database: Database) {
 }
 
 /// Brings the schema up to date.
-pub async fn migrate(config: &Config) -> Result<ExitCode> {
+pub(crate) async fn migrate(config: &Config) -> Result<ExitCode> {
     let (_instance, database) = open(config).await?;
     let migrated = firsthand_eventstore::migrate(&database.owner_url).await;
     close(database).await;
@@ -44,7 +44,7 @@ pub async fn migrate(config: &Config) -> Result<ExitCode> {
 
 /// Projects what is left, replays every event, rebuilds every read model beside the live one, and
 /// compares.
-pub async fn check(owner_url: &str, service_url: &str) -> Result<Report, StoreError> {
+pub(crate) async fn check(owner_url: &str, service_url: &str) -> Result<Report, StoreError> {
     let store = Store::connect(service_url, 4).await?;
     let follower = Follower::new(&store, CURSOR, READ_MODELS);
     let mut report = Report::default();
@@ -70,7 +70,7 @@ pub async fn check(owner_url: &str, service_url: &str) -> Result<Report, StoreEr
 }
 
 /// Derives everything from the events again and compares.
-pub async fn verify(config: &Config, as_json: bool) -> Result<ExitCode> {
+pub(crate) async fn verify(config: &Config, as_json: bool) -> Result<ExitCode> {
     let (_instance, database) = open(config).await?;
     let report = check(&database.owner_url, &database.service_url).await;
     close(database).await;
@@ -93,16 +93,17 @@ pub async fn verify(config: &Config, as_json: bool) -> Result<ExitCode> {
 }
 
 /// Rebuilds one read model, or all.
-pub async fn rebuild(config: &Config, name: &str) -> Result<ExitCode> {
+pub(crate) async fn rebuild(config: &Config, name: &str) -> Result<ExitCode> {
     let chosen: Vec<_> = match name {
         "all" => READ_MODELS.iter().collect(),
-        name => match projections::by_name(name) {
-            Some(projector) => vec![projector],
-            None => {
+        name => {
+            if let Some(projector) = projections::by_name(name) {
+                vec![projector]
+            } else {
                 let known: Vec<_> = READ_MODELS.iter().map(|known| known.table).collect();
                 bail!("no projection {name}: there are {}, and all", known.join(", "));
             }
-        },
+        }
     };
     let (_instance, database) = open(config).await?;
     let rebuilt = async {
@@ -122,7 +123,7 @@ pub async fn rebuild(config: &Config, name: &str) -> Result<ExitCode> {
 }
 
 /// Registers a worker with a running service and prints the token.
-pub async fn create_worker(
+pub(crate) async fn create_worker(
     config: &Config,
     name: &str,
     region: &str,
@@ -137,12 +138,11 @@ pub async fn create_worker(
         let random: [u8; 8] = rand::random();
         format!("worker-{}@example.com", hex::encode(random))
     });
-    let token = match config.operator_token.get() {
-        Some(token) => Some(token.to_owned()),
-        None => {
-            let path = config.data_path()?.join("operator.token");
-            std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
-        }
+    let token = if let Some(token) = config.operator_token.get() {
+        Some(token.to_owned())
+    } else {
+        let path = config.data_path()?.join("operator.token");
+        std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
     };
     let client = Client::new(&url, token.as_deref());
     let body = json!({"name": name, "email": email, "region": region});

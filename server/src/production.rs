@@ -52,7 +52,11 @@ fn roles(names: &[String]) -> Result<Roles> {
 }
 
 /// Serves until stopped.
-pub async fn run(config: &Config, names: &[String], allow_unlimited: bool) -> Result<ExitCode> {
+pub(crate) async fn run(
+    config: &Config,
+    names: &[String],
+    allow_unlimited: bool,
+) -> Result<ExitCode> {
     let found = unsafe_defaults(config, allow_unlimited);
     if !found.is_empty() {
         bail!("refusing to serve on unsafe defaults: {}", found.join("; "));

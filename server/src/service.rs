@@ -24,7 +24,7 @@ const END: Duration = Duration::from_secs(25);
 
 /// What this process does.
 #[derive(Debug, Clone, Copy)]
-pub struct Roles {
+pub(crate) struct Roles {
     /// Answer requests.
     pub api: bool,
     /// Follow the log into read models.
@@ -35,12 +35,12 @@ pub struct Roles {
 
 impl Roles {
     /// Everything.
-    pub const ALL: Self = Self { api: true, projections: true, workers: true };
+    pub(crate) const ALL: Self = Self { api: true, projections: true, workers: true };
 }
 
 /// A running service.
 #[derive(Debug)]
-pub struct Service {
+pub(crate) struct Service {
     /// Where it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
@@ -51,7 +51,7 @@ pub struct Service {
 }
 
 /// What a service is started with.
-pub struct Setup<'a> {
+pub(crate) struct Setup<'a> {
     /// The data directory.
     pub instance: &'a Instance,
     /// The database.
@@ -72,7 +72,7 @@ pub struct Setup<'a> {
 
 impl Service {
     /// Starts the service.
-    pub async fn start(setup: Setup<'_>) -> Result<Self> {
+    pub(crate) async fn start(setup: Setup<'_>) -> Result<Self> {
         let Setup { instance, database, objects, listen, limits, roles, end, tracker } = setup;
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
@@ -126,7 +126,7 @@ impl Service {
 
     /// Stops: no new requests, those under way are finished, tasks end or lose their lease, the
     /// writers empty their queues.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         self.connections.close();
         drop(tokio::time::timeout(END, self.connections.wait()).await);

@@ -3,7 +3,7 @@
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging. `FIRSTHAND_LOG` sets a filter; else `-v` and `-vv` say how much.
-pub fn init(verbose: u8) {
+pub(crate) fn init(verbose: u8) {
     let level = match verbose {
         0 => "warn",
         1 => "info",

@@ -36,18 +36,18 @@ pub const REACTORS: &[Projector] = &[
 ];
 
 /// The kinds of tasks.
-pub mod kinds {
+pub(crate) mod kinds {
     /// Score a submission's upload.
-    pub const SCORE: &str = "score";
+    pub(crate) const SCORE: &str = "score";
     /// Copy approved files to their job's folder.
-    pub const DELIVER: &str = "deliver";
+    pub(crate) const DELIVER: &str = "deliver";
     /// Tell a worker's own book how a submission ended.
-    pub const RECORD: &str = "record";
+    pub(crate) const RECORD: &str = "record";
 }
 
 /// What every task knows: its submission, and for scores the attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubmissionTask {
+pub(crate) struct SubmissionTask {
     /// The submission.
     pub submission_id: String,
     /// The attempt that the task is for.
@@ -98,13 +98,13 @@ fn react(events: &[Recorded]) -> Result<Vec<NewTask>, StoreError> {
 }
 
 /// The kinds of timers.
-pub mod timer_kinds {
+pub(crate) mod timer_kinds {
     /// A job's deadline.
-    pub const DEADLINE: &str = "deadline";
+    pub(crate) const DEADLINE: &str = "deadline";
     /// The end of a reservation or of a retry window.
-    pub const SUBMISSION: &str = "submission";
+    pub(crate) const SUBMISSION: &str = "submission";
     /// The end of a lot.
-    pub const EXPIRY: &str = "expiry";
+    pub(crate) const EXPIRY: &str = "expiry";
 }
 
 /// Returns what events make of the timers; the last word on each counts.

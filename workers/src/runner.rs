@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// Tasks under way at a time.
 const CONCURRENCY: usize = 8;
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// What tasks may touch.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl WorkerContext {
 
 /// Why a task is not done.
 #[derive(Debug)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// It may work later.
     Retry(String),
     /// It never will: a person must look.

@@ -18,11 +18,11 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt as _;
 
 use super::encode::{attachment, base64, percent};
-pub use super::{ObjectInfo, StorageError, StoreConfig};
+pub(super) use super::{ObjectInfo, StorageError, StoreConfig};
 use super::{SHA256, chain, failure, info};
 
 /// The largest file that one request may carry, in bytes: 5 GiB.
-pub const MAX_PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+pub(super) const MAX_PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
 /// One bucket. Cheap to clone; the clones share their connections.
 #[derive(Debug, Clone)]

@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// What a route demands of a key: one of these scopes; any key if there are none.
-pub trait Demand: Send + Sync + 'static {
+pub(crate) trait Demand: Send + Sync + 'static {
     /// One of these must be granted.
     const ONE_OF: &'static [Scope];
 }
@@ -48,7 +48,7 @@ demands! {
 
 /// An authorized buyer.
 #[derive(Debug)]
-pub struct Can<D> {
+pub(crate) struct Can<D> {
     /// The key that was used.
     pub key_id: ApiKeyId,
     /// Whose it is.
@@ -62,23 +62,23 @@ pub struct Can<D> {
 
 impl<D> Can<D> {
     /// Returns the book that the key opens.
-    pub fn book(&self) -> Book {
+    pub(crate) fn book(&self) -> Book {
         Book::Organization(self.organization_id, self.environment)
     }
 
     /// Returns who acts, for the log.
-    pub fn actor(&self) -> String {
+    pub(crate) fn actor(&self) -> String {
         self.key_id.to_string()
     }
 
     /// Refuses unless the key grants another scope too.
-    pub fn must_also(&self, scope: Scope) -> Result<(), ApiError> {
+    pub(crate) fn must_also(&self, scope: Scope) -> Result<(), ApiError> {
         if self.scopes.grants(scope) { Ok(()) } else { Err(ApiError::ScopeMissing(scope.as_str())) }
     }
 }
 
 /// Returns the bearer token of a request.
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

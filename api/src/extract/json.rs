@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 /// A JSON body. An empty one reads as `{}`, since the published client sends none where nothing is
 /// to be said (spec section 1, rule 2).
 #[derive(Debug)]
-pub struct JsonBody<T>(pub T);
+pub(crate) struct JsonBody<T>(pub T);
 
 fn is_json(request: &Request) -> bool {
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return false };

@@ -12,7 +12,7 @@ const LONGEST: usize = 255;
 
 /// The idempotency key of a request, if it has one, with what its scope needs.
 #[derive(Debug)]
-pub struct Keyed {
+pub(crate) struct Keyed {
     method: String,
     path: String,
     key: Option<String>,
@@ -20,13 +20,13 @@ pub struct Keyed {
 
 impl Keyed {
     /// Refuses a request without a key, where one is required.
-    pub fn required(self) -> Result<Self, ApiError> {
+    pub(crate) fn required(self) -> Result<Self, ApiError> {
         if self.key.is_some() { Ok(self) } else { Err(ApiError::IdempotencyKeyMissing) }
     }
 
     /// Makes the ledger's key: scoped by who asks, method, path and key; bound to the request as it
     /// was understood, so that white space and the order of fields don't matter.
-    pub fn key(&self, asker: &str, request: &impl Serialize) -> Option<IdempotencyKey> {
+    pub(crate) fn key(&self, asker: &str, request: &impl Serialize) -> Option<IdempotencyKey> {
         let key = self.key.as_deref()?;
         let canonical = serde_json::to_vec(request).unwrap_or_default();
         Some(IdempotencyKey::new(&[asker, &self.method, &self.path, key], &canonical))

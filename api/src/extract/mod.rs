@@ -9,12 +9,12 @@ mod path;
 mod prefer;
 mod service;
 
-pub use can::{
+pub(crate) use can::{
     Anybody, AuditOrJobsRead, AuditRead, BillingRead, Can, JobsRead, JobsWrite, KeysManage,
 };
-pub use json::JsonBody;
-pub use keyed::Keyed;
-pub use page::{ListQuery, Paging, bad_cursor};
-pub use path::Id;
-pub use prefer::Wait;
-pub use service::{Operator, ServiceToken, WorkerAuth};
+pub(crate) use json::JsonBody;
+pub(crate) use keyed::Keyed;
+pub(crate) use page::{ListQuery, Paging, bad_cursor};
+pub(crate) use path::Id;
+pub(crate) use prefer::Wait;
+pub(crate) use service::{Operator, ServiceToken, WorkerAuth};

@@ -13,7 +13,7 @@ const MOST: i64 = 100;
 
 /// Query parameters, with errors in the envelope.
 #[derive(Debug)]
-pub struct ListQuery<T>(pub T);
+pub(crate) struct ListQuery<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ListQuery<T> {
     type Rejection = ApiError;
@@ -29,7 +29,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ListQuery<T> {
 
 /// The paging parameters of a list, still as text.
 #[derive(Debug, Clone, Default)]
-pub struct Paging {
+pub(crate) struct Paging {
     /// `limit`.
     pub limit: Option<String>,
     /// `cursor`.
@@ -37,13 +37,13 @@ pub struct Paging {
 }
 
 /// Says that a cursor is none of ours.
-pub fn bad_cursor() -> ApiError {
+pub(crate) fn bad_cursor() -> ApiError {
     ApiError::field("cursor", "is not a cursor of this list")
 }
 
 impl Paging {
     /// Returns how many items are wanted, 1 to 100.
-    pub fn limit(&self) -> Result<i64, ApiError> {
+    pub(crate) fn limit(&self) -> Result<i64, ApiError> {
         let Some(text) = &self.limit else { return Ok(DEFAULT_LIMIT) };
         text.parse()
             .ok()
@@ -52,7 +52,7 @@ impl Paging {
     }
 
     /// Reads a cursor that is the id of the last item seen.
-    pub fn by_id<T: std::str::FromStr + ToString>(&self) -> Result<PageRequest, ApiError> {
+    pub(crate) fn by_id<T: std::str::FromStr + ToString>(&self) -> Result<PageRequest, ApiError> {
         let after = match &self.cursor {
             None => None,
             Some(text) => Some(text.parse::<T>().map_err(|_invalid| bad_cursor())?.to_string()),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// The `{id}` of a path.
 #[derive(Debug, Clone, Copy)]
-pub struct Id<T>(pub T);
+pub(crate) struct Id<T>(pub T);
 
 impl<T: FromStr + Send> FromRequestParts<AppState> for Id<T> {
     type Rejection = ApiError;

@@ -11,7 +11,7 @@ const LONGEST: u64 = 60;
 
 /// How long the client is willing to wait.
 #[derive(Debug, Clone, Copy)]
-pub struct Wait(pub Option<Duration>);
+pub(crate) struct Wait(pub Option<Duration>);
 
 impl FromRequestParts<AppState> for Wait {
     type Rejection = ApiError;

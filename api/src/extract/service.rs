@@ -12,7 +12,7 @@ use firsthand_domain::{State, StreamId};
 
 /// The operator.
 #[derive(Debug)]
-pub struct Operator;
+pub(crate) struct Operator;
 
 fn is_operator(parts: &Parts, app: &AppState) -> bool {
     bearer(&parts.headers).is_some_and(|token| secrets::equal(token, &app.operator_token))
@@ -28,7 +28,7 @@ impl FromRequestParts<AppState> for Operator {
 
 /// Who may register workers: anybody in `dev`, the operator in production (spec section 21).
 #[derive(Debug)]
-pub struct ServiceToken;
+pub(crate) struct ServiceToken;
 
 impl FromRequestParts<AppState> for ServiceToken {
     type Rejection = ApiError;
@@ -44,7 +44,7 @@ impl FromRequestParts<AppState> for ServiceToken {
 
 /// A worker.
 #[derive(Debug)]
-pub struct WorkerAuth {
+pub(crate) struct WorkerAuth {
     /// Who it is.
     pub id: WorkerId,
     /// The worker's record.

@@ -26,7 +26,7 @@ const LONGEST_NAME: usize = 100;
 
 /// A new key.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct CreateKeyRequest {
+pub(crate) struct CreateKeyRequest {
     name: String,
     scopes: Option<Vec<String>>,
     environment: Option<Environment>,
@@ -79,7 +79,7 @@ impl CreateKeyRequest {
 }
 
 /// `POST /v1/api_keys`: the secret is in this answer and never again.
-pub async fn create(
+pub(crate) async fn create(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<KeysManage>,
@@ -122,7 +122,7 @@ pub async fn create(
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub struct KeysQuery {
+pub(crate) struct KeysQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -159,7 +159,7 @@ async fn keys(
 }
 
 /// `GET /v1/api_keys`
-pub async fn list(
+pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<KeysManage>,
     ListQuery(query): ListQuery<KeysQuery>,
@@ -179,7 +179,7 @@ async fn must_see(app: &AppState, buyer: &Can<KeysManage>, id: ApiKeyId) -> Resu
 }
 
 /// `POST /v1/api_keys/{id}/rotate`: same key, new secret; the old one works for 24 hours.
-pub async fn rotate(
+pub(crate) async fn rotate(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<KeysManage>,
@@ -214,12 +214,12 @@ pub async fn rotate(
 
 /// Whether to revoke the last managing key all the same.
 #[derive(Debug, Deserialize)]
-pub struct RevokeQuery {
+pub(crate) struct RevokeQuery {
     force: Option<bool>,
 }
 
 /// `POST /v1/api_keys/{id}/revoke` and `DELETE /v1/api_keys/{id}`: at once, for good, repeatable.
-pub async fn revoke(
+pub(crate) async fn revoke(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<KeysManage>,

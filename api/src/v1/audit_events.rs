@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub struct AuditQuery {
+pub(crate) struct AuditQuery {
     job_id: Option<String>,
     event_type: Option<String>,
     limit: Option<String>,
@@ -50,7 +50,7 @@ async fn page(
 }
 
 /// `GET /v1/audit-events`
-pub async fn list(
+pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<AuditRead>,
     ListQuery(query): ListQuery<AuditQuery>,
@@ -59,7 +59,7 @@ pub async fn list(
 }
 
 /// `GET /v1/jobs/{id}/audit`
-pub async fn list_of_job(
+pub(crate) async fn list_of_job(
     State(app): State<AppState>,
     buyer: Can<AuditOrJobsRead>,
     Id(job): Id<JobId>,

@@ -34,7 +34,7 @@ const FIXED_CODE: &str = "000000";
 
 /// Who signs up.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct SignUpRequest {
+pub(crate) struct SignUpRequest {
     name: String,
     email: String,
 }
@@ -66,7 +66,7 @@ impl SignUpRequest {
 }
 
 /// `POST /v1/auth/signup`
-pub async fn sign_up(
+pub(crate) async fn sign_up(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     keyed: Keyed,
@@ -122,7 +122,7 @@ pub async fn sign_up(
 
 /// A phone number to verify.
 #[derive(Debug, Deserialize)]
-pub struct PhoneRequest {
+pub(crate) struct PhoneRequest {
     phone_number: String,
 }
 
@@ -142,7 +142,7 @@ fn phone_number(text: &str) -> Result<String, ApiError> {
 }
 
 /// `POST /v1/auth/phone`
-pub async fn send_phone_code(
+pub(crate) async fn send_phone_code(
     State(app): State<AppState>,
     buyer: Can<Anybody>,
     JsonBody(request): JsonBody<PhoneRequest>,
@@ -167,13 +167,13 @@ pub async fn send_phone_code(
 
 /// A phone number and the code that was sent to it.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct VerifyPhoneRequest {
+pub(crate) struct VerifyPhoneRequest {
     phone_number: String,
     code: String,
 }
 
 /// `POST /v1/auth/phone/verify`
-pub async fn verify_phone(
+pub(crate) async fn verify_phone(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<Anybody>,

@@ -12,7 +12,7 @@ use firsthand_projections::credit_transactions;
 use serde::Deserialize;
 
 /// `GET /v1/billing/credits`
-pub async fn credits(
+pub(crate) async fn credits(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,
 ) -> Result<Json<BalanceView>, ApiError> {
@@ -27,7 +27,7 @@ pub async fn credits(
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub struct TransactionsQuery {
+pub(crate) struct TransactionsQuery {
     #[serde(rename = "type")]
     transaction_type: Option<String>,
     job_id: Option<String>,
@@ -51,7 +51,7 @@ fn transaction_type(name: &str) -> Result<&str, ApiError> {
 }
 
 /// `GET /v1/billing/transactions`
-pub async fn transactions(
+pub(crate) async fn transactions(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,
     ListQuery(query): ListQuery<TransactionsQuery>,

@@ -16,12 +16,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long a signed link works (spec section 17 row 10), the longest that SigV4 allows.
-pub const LINK_LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// How long a signed link works (spec section 17 row 10), the longest that `SigV4` allows.
+pub(crate) const LINK_LIFE: Duration = Duration::from_hours(168);
 const LINK_SPAN: Span = Span::days(7);
 
 /// Signs a link to an object.
-pub async fn link(app: &AppState, key: &str, name: Option<&str>) -> Result<String, ApiError> {
+pub(crate) async fn link(
+    app: &AppState,
+    key: &str,
+    name: Option<&str>,
+) -> Result<String, ApiError> {
     let name = name.or_else(|| key.rsplit('/').next()).unwrap_or("file");
     app.objects
         .presign_get(key, LINK_LIFE, name)
@@ -37,14 +41,14 @@ async fn view(app: &AppState, book: Book, row: FileRow) -> Result<FileView, ApiE
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub struct FilesQuery {
+pub(crate) struct FilesQuery {
     min_score: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// `GET /v1/jobs/{id}/files`: by default all that the job's own threshold let through.
-pub async fn list(
+pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(job_id): Id<JobId>,
@@ -76,7 +80,7 @@ pub async fn list(
 }
 
 /// `POST /v1/files/{id}/refresh_url`
-pub async fn refresh_url(
+pub(crate) async fn refresh_url(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(id): Id<FileId>,

@@ -6,7 +6,7 @@ use firsthand_domain::Environment;
 use serde_json::{Value, json};
 
 /// `GET /v1/me`
-pub async fn me(buyer: Can<Anybody>) -> Json<Value> {
+pub(crate) async fn me(buyer: Can<Anybody>) -> Json<Value> {
     Json(json!({
         "object": "identity",
         "organization_id": buyer.organization_id,

@@ -1,11 +1,11 @@
 //! The buyer's API, a file for each resource.
 
-pub mod api_keys;
-pub mod audit_events;
-pub mod auth;
-pub mod billing;
-pub mod files;
-pub mod jobs;
-pub mod me;
-pub mod organization;
-pub mod submissions;
+pub(crate) mod api_keys;
+pub(crate) mod audit_events;
+pub(crate) mod auth;
+pub(crate) mod billing;
+pub(crate) mod files;
+pub(crate) mod jobs;
+pub(crate) mod me;
+pub(crate) mod organization;
+pub(crate) mod submissions;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::sync::Arc;
 
 /// `GET /v1/organization/settings`
-pub async fn settings(
+pub(crate) async fn settings(
     State(app): State<AppState>,
     buyer: Can<Anybody>,
 ) -> Result<Json<SettingsView>, ApiError> {
@@ -48,7 +48,7 @@ where
 /// What to change; absent fields stay as they are.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[expect(clippy::option_option, reason = "absent, null and a value mean three things in a merge")]
-pub struct SettingsRequest {
+pub(crate) struct SettingsRequest {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     default_type: Option<Option<JobType>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -145,7 +145,7 @@ impl SettingsRequest {
 
 /// `PATCH /v1/organization/settings`: merges. Money settings need `billing:write`, the others
 /// `jobs:write` (spec section 10).
-pub async fn change_settings(
+pub(crate) async fn change_settings(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<Anybody>,

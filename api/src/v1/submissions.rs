@@ -19,7 +19,7 @@ use ulid::Ulid;
 
 /// Query parameters.
 #[derive(Debug, Default, Deserialize)]
-pub struct SubmissionsQuery {
+pub(crate) struct SubmissionsQuery {
     job_id: Option<String>,
     status: Option<String>,
     min_score: Option<String>,
@@ -93,7 +93,7 @@ impl SubmissionsQuery {
 }
 
 /// Reads a number of stars.
-pub fn stars(text: Option<&str>) -> Result<Option<i16>, ApiError> {
+pub(crate) fn stars(text: Option<&str>) -> Result<Option<i16>, ApiError> {
     let Some(text) = text else { return Ok(None) };
     text.parse()
         .ok()
@@ -142,7 +142,7 @@ async fn page(
 }
 
 /// `GET /v1/submissions`: of the last 30 days unless the query says otherwise.
-pub async fn list(
+pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     ListQuery(query): ListQuery<SubmissionsQuery>,
@@ -153,7 +153,7 @@ pub async fn list(
 }
 
 /// `GET /v1/jobs/{id}/submissions`
-pub async fn list_of_job(
+pub(crate) async fn list_of_job(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(job): Id<JobId>,
@@ -167,7 +167,7 @@ pub async fn list_of_job(
 }
 
 /// `GET /v1/submissions/{id}`
-pub async fn get(
+pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(id): Id<SubmissionId>,
@@ -181,7 +181,7 @@ pub async fn get(
 }
 
 /// `GET /v1/submissions/summary`
-pub async fn summary(
+pub(crate) async fn summary(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     ListQuery(query): ListQuery<SubmissionsQuery>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// A key.
 #[derive(Debug, Serialize)]
-pub struct ApiKeyView {
+pub(crate) struct ApiKeyView {
     object: &'static str,
     /// The key.
     pub id: ApiKeyId,
@@ -29,7 +29,7 @@ pub struct ApiKeyView {
 
 impl ApiKeyView {
     /// Makes the view; `secret` only where it was made just now.
-    pub fn new(id: ApiKeyId, key: &ApiKey, secret: Option<String>) -> Self {
+    pub(crate) fn new(id: ApiKeyId, key: &ApiKey, secret: Option<String>) -> Self {
         Self {
             object: "api_key",
             id,

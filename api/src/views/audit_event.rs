@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// An audit event.
 #[derive(Debug, Serialize)]
-pub struct AuditEventView {
+pub(crate) struct AuditEventView {
     object: &'static str,
     /// The event.
     pub id: String,
@@ -66,7 +66,7 @@ fn redact(value: &mut Value, hide: &impl Fn(&str) -> String) {
 
 impl AuditEventView {
     /// Makes the view.
-    pub fn new(
+    pub(crate) fn new(
         secrets: &Secrets,
         book: Book,
         environment: Environment,

@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 /// A balance.
 #[derive(Debug, Serialize)]
-pub struct BalanceView {
+pub(crate) struct BalanceView {
     object: &'static str,
     available_cents: Cents,
     held_cents: Cents,
@@ -22,7 +22,7 @@ pub struct BalanceView {
 
 impl BalanceView {
     /// Makes the view of an account at a time.
-    pub fn new(account: &CreditAccount, environment: Environment, now: Timestamp) -> Self {
+    pub(crate) fn new(account: &CreditAccount, environment: Environment, now: Timestamp) -> Self {
         let available = account.available_at(now);
         Self {
             object: "credit_balance",
@@ -40,7 +40,7 @@ impl BalanceView {
 
 /// A credit transaction.
 #[derive(Debug, Serialize)]
-pub struct TransactionView {
+pub(crate) struct TransactionView {
     object: &'static str,
     /// The transaction.
     pub id: String,
@@ -84,28 +84,28 @@ fn position_in(prefix: &str, id: &str) -> Option<i64> {
 }
 
 /// Returns a transaction's id.
-pub fn transaction_id(recorded_at: i64, position: i64) -> String {
+pub(super) fn transaction_id(recorded_at: i64, position: i64) -> String {
     positioned("crtx_", recorded_at, position)
 }
 
 /// Returns the position of a transaction.
-pub fn transaction_position(id: &str) -> Option<i64> {
+pub(crate) fn transaction_position(id: &str) -> Option<i64> {
     position_in("crtx_", id)
 }
 
 /// Returns an audit event's id.
-pub fn audit_id(recorded_at: i64, position: i64) -> String {
+pub(super) fn audit_id(recorded_at: i64, position: i64) -> String {
     positioned("aud_", recorded_at, position)
 }
 
 /// Returns the position of an audit event.
-pub fn audit_position(id: &str) -> Option<i64> {
+pub(crate) fn audit_position(id: &str) -> Option<i64> {
     position_in("aud_", id)
 }
 
 impl TransactionView {
     /// Makes the view.
-    pub fn new(row: CreditTransactionRow, environment: Environment) -> Self {
+    pub(crate) fn new(row: CreditTransactionRow, environment: Environment) -> Self {
         Self {
             object: "credit_transaction",
             id: transaction_id(row.created_at, row.position),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// An approved file.
 #[derive(Debug, Serialize)]
-pub struct FileView {
+pub(crate) struct FileView {
     object: &'static str,
     /// The file.
     pub id: String,
@@ -35,7 +35,12 @@ pub struct FileView {
 
 impl FileView {
     /// Makes the view with a signed link.
-    pub fn new(row: FileRow, worker_id: String, link: String, expires_at: Timestamp) -> Self {
+    pub(crate) fn new(
+        row: FileRow,
+        worker_id: String,
+        link: String,
+        expires_at: Timestamp,
+    ) -> Self {
         Self {
             object: "file",
             id: row.file_id,

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// A place on the wire.
 #[derive(Debug, Serialize)]
-pub struct LocationView {
+pub(crate) struct LocationView {
     lat: Number,
     lng: Number,
     radius_km: Number,
@@ -47,7 +47,7 @@ struct EscrowView {
 
 /// A job (spec section 4).
 #[derive(Debug, Serialize)]
-pub struct JobView<'a> {
+pub(crate) struct JobView<'a> {
     object: &'static str,
     id: JobId,
     status: &'static str,
@@ -87,7 +87,7 @@ pub struct JobView<'a> {
 
 impl<'a> JobView<'a> {
     /// Makes the view of a job; `uploaded` counts what its submissions themselves know.
-    pub fn new(id: JobId, job: &'a Job, uploaded: Uploaded) -> Self {
+    pub(crate) fn new(id: JobId, job: &'a Job, uploaded: Uploaded) -> Self {
         let environment = match job.book {
             Book::Organization(_, environment) => environment,
             Book::Worker(_) => Environment::Live,
@@ -143,7 +143,7 @@ impl<'a> JobView<'a> {
 
 /// How many of a job's submissions wait for a score or a retry.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Uploaded {
+pub(crate) struct Uploaded {
     /// Uploaded, not scored.
     pub pending_score: i64,
     /// Below the threshold, may be tried again.
@@ -151,7 +151,7 @@ pub struct Uploaded {
 }
 
 /// Renders a job that has no active submissions from the states right after a decision.
-pub fn job_view(view: &dyn View, id: JobId) -> Result<Bytes, Rejection> {
+pub(crate) fn job_view(view: &dyn View, id: JobId) -> Result<Bytes, Rejection> {
     let job = decision::job(view, id)?;
     Ok(to_json(&JobView::new(id, job, Uploaded::default())))
 }

@@ -8,20 +8,20 @@ mod job;
 mod settings;
 mod submission;
 
-pub use api_key::ApiKeyView;
-pub use audit_event::AuditEventView;
-pub use credits::{BalanceView, TransactionView, audit_position, transaction_position};
-pub use file::FileView;
-pub use job::{JobView, LocationView, Uploaded, job_view};
-pub use settings::SettingsView;
-pub use submission::{SubmissionView, WorkerSubmissionView, buyer_sees, worker_pseudonym};
+pub(crate) use api_key::ApiKeyView;
+pub(crate) use audit_event::AuditEventView;
+pub(crate) use credits::{BalanceView, TransactionView, audit_position, transaction_position};
+pub(crate) use file::FileView;
+pub(crate) use job::{JobView, LocationView, Uploaded, job_view};
+pub(crate) use settings::SettingsView;
+pub(crate) use submission::{SubmissionView, WorkerSubmissionView, buyer_sees, worker_pseudonym};
 
 use firsthand_projections::Page;
 use serde::Serialize;
 
 /// A page of a list.
 #[derive(Debug, Serialize)]
-pub struct ListView<T> {
+pub(crate) struct ListView<T> {
     object: &'static str,
     data: Vec<T>,
     has_more: bool,
@@ -30,7 +30,7 @@ pub struct ListView<T> {
 
 impl<T> ListView<T> {
     /// Makes the view of a page; `cursor` names an item.
-    pub fn new(page: Page<T>, cursor: impl FnOnce(&T) -> String) -> Self {
+    pub(crate) fn new(page: Page<T>, cursor: impl FnOnce(&T) -> String) -> Self {
         let next_cursor = if page.has_more { page.items.last().map(cursor) } else { None };
         Self { object: "list", data: page.items, has_more: page.has_more, next_cursor }
     }

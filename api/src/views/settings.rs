@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Settings.
 #[derive(Debug, Serialize)]
-pub struct SettingsView {
+pub(crate) struct SettingsView {
     object: &'static str,
     organization_id: OrganizationId,
     name: String,
@@ -26,7 +26,7 @@ pub struct SettingsView {
 
 impl SettingsView {
     /// Makes the view.
-    pub fn new(id: OrganizationId, organization: &Organization) -> Self {
+    pub(crate) fn new(id: OrganizationId, organization: &Organization) -> Self {
         let settings = &organization.settings;
         let top_up = settings.auto_top_up;
         Self {

@@ -10,14 +10,14 @@ use serde::Serialize;
 
 /// Returns the name that an organization knows a worker by: buyers can't follow workers across
 /// organizations (spec section 17 row 11).
-pub fn worker_pseudonym(secrets: &Secrets, book: Book, worker: &str) -> String {
+pub(crate) fn worker_pseudonym(secrets: &Secrets, book: Book, worker: &str) -> String {
     let digest = secrets.digest(&format!("worker-pseudonym:{book}"), worker);
     let bytes = digest.first_chunk::<16>().copied().unwrap_or_default();
     WorkerId::new(ulid::Ulid(u128::from_be_bytes(bytes) >> 3)).to_string()
 }
 
 /// Says whether a buyer sees submissions with that status.
-pub fn buyer_sees(status: SubmissionStatus) -> bool {
+pub(crate) fn buyer_sees(status: SubmissionStatus) -> bool {
     match status {
         SubmissionStatus::PendingScore
         | SubmissionStatus::Approved
@@ -31,7 +31,7 @@ pub fn buyer_sees(status: SubmissionStatus) -> bool {
 
 /// A file of a submission.
 #[derive(Debug, Serialize)]
-pub struct SubmissionFileView {
+pub(super) struct SubmissionFileView {
     id: String,
     content_type: MediaType,
     size_bytes: u64,
@@ -65,7 +65,7 @@ fn files(submission: &Submission) -> Vec<SubmissionFileView> {
 
 /// A submission as its buyer sees it (spec section 5).
 #[derive(Debug, Serialize)]
-pub struct SubmissionView {
+pub(crate) struct SubmissionView {
     object: &'static str,
     /// The submission.
     pub id: SubmissionId,
@@ -88,7 +88,7 @@ pub struct SubmissionView {
 
 impl SubmissionView {
     /// Makes the view; `file_url` is the first file's signed link, once it is approved.
-    pub fn new(
+    pub(crate) fn new(
         secrets: &Secrets,
         id: SubmissionId,
         submission: &Submission,
@@ -124,7 +124,7 @@ impl SubmissionView {
 
 /// A submission as its worker sees it (spec section 21).
 #[derive(Debug, Serialize)]
-pub struct WorkerSubmissionView {
+pub(crate) struct WorkerSubmissionView {
     object: &'static str,
     /// The submission.
     pub id: SubmissionId,
@@ -148,7 +148,7 @@ pub struct WorkerSubmissionView {
 
 impl WorkerSubmissionView {
     /// Makes the view.
-    pub fn new(id: SubmissionId, submission: &Submission) -> Self {
+    pub(crate) fn new(id: SubmissionId, submission: &Submission) -> Self {
         let score = submission.score.as_ref();
         Self {
             object: "submission",

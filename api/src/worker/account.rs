@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// A new worker.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct RegisterRequest {
+pub(super) struct RegisterRequest {
     name: String,
     email: String,
     region: Option<String>,
@@ -55,7 +55,7 @@ impl RegisterRequest {
 }
 
 /// `POST /internal/worker/register`
-pub async fn register(
+pub(super) async fn register(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     _token: ServiceToken,
@@ -102,7 +102,7 @@ pub async fn register(
 }
 
 /// `GET /internal/worker/me`
-pub async fn me(auth: WorkerAuth) -> Json<Value> {
+pub(super) async fn me(auth: WorkerAuth) -> Json<Value> {
     let worker = auth.worker;
     let (standing, until) = match worker.standing {
         Standing::Good => ("good", None),

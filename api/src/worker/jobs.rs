@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub struct AvailableQuery {
+pub(super) struct AvailableQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -53,7 +53,7 @@ fn listing(job: AvailableJob) -> Value {
 }
 
 /// `GET /internal/worker/jobs/available`
-pub async fn available(
+pub(super) async fn available(
     State(app): State<AppState>,
     _worker: WorkerAuth,
     ListQuery(query): ListQuery<AvailableQuery>,
@@ -114,7 +114,7 @@ async fn must_be_live(app: &AppState, job: JobId) -> Result<(), ApiError> {
 }
 
 /// `POST /internal/worker/jobs/{id}/accept`
-pub async fn accept(
+pub(super) async fn accept(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     auth: WorkerAuth,
@@ -159,7 +159,7 @@ async fn active(app: &AppState, auth: &WorkerAuth, job: JobId) -> Result<Submiss
 }
 
 /// `POST /internal/worker/jobs/{id}/withdraw`: gives the slot back, before an upload.
-pub async fn withdraw(
+pub(super) async fn withdraw(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     auth: WorkerAuth,
@@ -171,7 +171,7 @@ pub async fn withdraw(
 }
 
 /// Withdraws a submission.
-pub async fn give_back(
+pub(super) async fn give_back(
     app: &AppState,
     context: &RequestContext,
     auth: &WorkerAuth,
@@ -193,12 +193,12 @@ pub async fn give_back(
 
 /// A complaint.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct FlagRequest {
+pub(super) struct FlagRequest {
     reason: String,
 }
 
 /// `POST /internal/worker/jobs/{id}/flag`
-pub async fn flag(
+pub(super) async fn flag(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     auth: WorkerAuth,

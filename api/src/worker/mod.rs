@@ -11,7 +11,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 /// Every route of the worker's API. Uploads are streamed and have limits of their own.
-pub fn router() -> Router<AppState> {
+pub(crate) fn router() -> Router<AppState> {
     let uploads = Router::new()
         .route("/internal/worker/submissions/{id}/upload", post(submissions::upload))
         .route("/internal/worker/submissions/{id}/retry", post(submissions::retry))

@@ -28,7 +28,7 @@ struct Received {
 
 /// What an upload brought.
 #[derive(Debug, Default)]
-pub struct Upload {
+pub(super) struct Upload {
     received: Vec<Received>,
     /// Latitude and longitude in millionths of a degree.
     pub place: Option<(i32, i32)>,
@@ -42,7 +42,7 @@ fn broken(error: &MultipartError) -> ApiError {
 
 /// What the job wants of a file.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// The submission.
     pub submission_id: SubmissionId,
     /// Media types that are accepted.
@@ -51,7 +51,7 @@ pub struct Wanted {
 
 impl Upload {
     /// Reads a multipart form: `file` (1 to 5 of them), `latitude`, `longitude`, `captured_at`.
-    pub async fn receive(
+    pub(super) async fn receive(
         app: &AppState,
         wanted: &Wanted,
         mut form: Multipart,
@@ -84,7 +84,7 @@ impl Upload {
     }
 
     /// Puts the files into object storage and returns what to record of them.
-    pub async fn store(self, app: &AppState) -> Result<Vec<UploadedFile>, ApiError> {
+    pub(super) async fn store(self, app: &AppState) -> Result<Vec<UploadedFile>, ApiError> {
         let mut files = Vec::with_capacity(self.received.len());
         for received in self.received {
             let file = received.file;

@@ -114,7 +114,7 @@ fn finish(taken: Result<Response, ApiError>) -> Result<Response, ApiError> {
 }
 
 /// `POST /internal/worker/submissions/{id}/upload`
-pub async fn upload(
+pub(super) async fn upload(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     auth: WorkerAuth,
@@ -126,7 +126,7 @@ pub async fn upload(
 }
 
 /// `POST /internal/worker/submissions/{id}/retry`
-pub async fn retry(
+pub(super) async fn retry(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     auth: WorkerAuth,
@@ -138,7 +138,7 @@ pub async fn retry(
 }
 
 /// `POST /internal/worker/submissions/{id}/withdraw`
-pub async fn withdraw(
+pub(super) async fn withdraw(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     auth: WorkerAuth,
@@ -149,7 +149,7 @@ pub async fn withdraw(
 }
 
 /// `GET /internal/worker/submissions/{id}`
-pub async fn get(
+pub(super) async fn get(
     State(app): State<AppState>,
     auth: WorkerAuth,
     Id(id): Id<SubmissionId>,
@@ -160,13 +160,13 @@ pub async fn get(
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub struct HistoryQuery {
+pub(super) struct HistoryQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// `GET /internal/worker/submissions`
-pub async fn list(
+pub(super) async fn list(
     State(app): State<AppState>,
     auth: WorkerAuth,
     ListQuery(query): ListQuery<HistoryQuery>,

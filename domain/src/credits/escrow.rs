@@ -11,7 +11,7 @@ use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How long a lot lives on that expired while a job held its money (spec section 7).
-pub const EXTENSION: Span = Span::days(30);
+pub(super) const EXTENSION: Span = Span::days(30);
 
 /// What a job holds: the record of its hold, kept by the job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ pub const FREE_GRANT: Cents = Cents::new(250);
 pub const SANDBOX_GRANT: Cents = Cents::new(100_000);
 
 /// Free and bonus credits expire after this many months (spec section 17 row 5).
-pub const EXPIRY_MONTHS: i32 = 12;
+pub(super) const EXPIRY_MONTHS: i32 = 12;
 
 /// Returns the event that issues a lot, with the expiry that its origin has.
 pub fn issue(

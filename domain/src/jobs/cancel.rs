@@ -68,11 +68,8 @@ pub(super) fn close(
     for extension in &released.extended {
         let rest = account.lot(extension.lot_id).map_or(Cents::ZERO, |lot| lot.remaining);
         if rest > Cents::ZERO {
-            let expired = CreditsExpired {
-                lot_id: extension.lot_id,
-                amount_cents: rest,
-                at: context.now,
-            };
+            let expired =
+                CreditsExpired { lot_id: extension.lot_id, amount_cents: rest, at: context.now };
             changes.push(job.book.stream(), CreditEvent::Expired(expired));
         }
     }

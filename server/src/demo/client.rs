@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// A caller with its token.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     base: String,
     token: Option<String>,
     pool: Pool<HttpConnector, Full<Bytes>>,
@@ -20,7 +20,7 @@ pub struct Client {
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// HTTP status.
     pub status: u16,
     /// Headers.
@@ -31,17 +31,17 @@ pub struct Reply {
 
 impl Reply {
     /// Reads the body as JSON.
-    pub fn json(&self) -> Result<Value> {
+    pub(crate) fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body).with_context(|| format!("no JSON: {}", self.text()))
     }
 
     /// Reads the body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// Fails unless the status is the expected one; returns the body.
-    pub fn expect(self, status: u16) -> Result<Value> {
+    pub(crate) fn expect(self, status: u16) -> Result<Value> {
         if self.status != status {
             bail!("status {} instead of {status}: {}", self.status, self.text());
         }
@@ -51,7 +51,7 @@ impl Reply {
 
 /// A file to upload.
 #[derive(Debug, Clone)]
-pub struct Upload {
+pub(crate) struct Upload {
     /// Its name.
     pub name: String,
     /// Its declared MIME type.
@@ -62,7 +62,7 @@ pub struct Upload {
 
 impl Client {
     /// Makes a caller.
-    pub fn new(base: &str, token: Option<&str>) -> Self {
+    pub(crate) fn new(base: &str, token: Option<&str>) -> Self {
         Self {
             base: base.trim_end_matches('/').to_owned(),
             token: token.map(ToOwned::to_owned),
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// The same service, called with another token.
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
@@ -98,19 +98,19 @@ impl Client {
     }
 
     /// `GET` a path.
-    pub async fn get(&self, path: &str) -> Result<Reply> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Reply> {
         let bearer = self.bearer();
         let headers = [(AUTHORIZATION.as_str(), bearer.as_str())];
         self.send(Method::GET, &format!("{}{path}", self.base), &headers, Bytes::new()).await
     }
 
     /// `GET` a whole URL without a token, as a signed link is used.
-    pub async fn fetch(&self, url: &str) -> Result<Reply> {
+    pub(crate) async fn fetch(&self, url: &str) -> Result<Reply> {
         self.send(Method::GET, url, &[], Bytes::new()).await
     }
 
     /// `POST` JSON to a path, with an idempotency key if there is one.
-    pub async fn post(&self, path: &str, body: &Value, key: Option<&str>) -> Result<Reply> {
+    pub(crate) async fn post(&self, path: &str, body: &Value, key: Option<&str>) -> Result<Reply> {
         let bearer = self.bearer();
         let mut headers = vec![
             (AUTHORIZATION.as_str(), bearer.as_str()),
@@ -124,7 +124,7 @@ impl Client {
     }
 
     /// `POST` a file as a multipart form.
-    pub async fn upload(&self, path: &str, file: &Upload) -> Result<Reply> {
+    pub(crate) async fn upload(&self, path: &str, file: &Upload) -> Result<Reply> {
         const BOUNDARY: &str = "firsthand-demo-b2f1c7e09d4a4c0f";
         let bearer = self.bearer();
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");

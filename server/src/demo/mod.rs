@@ -1,7 +1,7 @@
 //! `firsthand demo`: the whole main job on real media, told step by step. It exits 0 only if every
 //! check held.
 
-pub mod client;
+pub(crate) mod client;
 mod story;
 mod teller;
 
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use teller::Teller;
 
 /// Runs the demo in the configured data directory, on free ports.
-pub async fn run(config: &Config, json: bool) -> Result<ExitCode> {
+pub(crate) async fn run(config: &Config, json: bool) -> Result<ExitCode> {
     let mut teller = Teller::new(json);
     let dir = config.data_path()?;
     teller.step("start", &format!("Embedded Postgres and object storage in {}", dir.display()))?;

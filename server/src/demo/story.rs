@@ -32,7 +32,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Tells the whole story.
-pub async fn tell(teller: &mut Teller, base: &str, operator_token: &str) -> Result<()> {
+pub(super) async fn tell(teller: &mut Teller, base: &str, operator_token: &str) -> Result<()> {
     let anonymous = Client::new(base, None);
     let mut story = Story {
         teller,

@@ -7,7 +7,7 @@ use std::io::Write;
 
 /// Tells steps, facts and checks, and remembers whether all checks held.
 #[derive(Debug)]
-pub struct Teller {
+pub(super) struct Teller {
     json: bool,
     step: String,
     checks: u32,
@@ -16,7 +16,7 @@ pub struct Teller {
 
 impl Teller {
     /// Begins a story.
-    pub fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool) -> Self {
         Self { json, step: String::new(), checks: 0, failed: 0 }
     }
 
@@ -31,20 +31,20 @@ impl Teller {
     }
 
     /// Begins a step.
-    pub fn step(&mut self, name: &str, what: &str) -> Result<()> {
+    pub(super) fn step(&mut self, name: &str, what: &str) -> Result<()> {
         name.clone_into(&mut self.step);
         self.line(&format!("\n{what}"), &json!({"event": "step", "step": name, "what": what}))
     }
 
     /// Tells a real value.
-    pub fn fact(&self, name: &str, value: impl Display) -> Result<()> {
+    pub(super) fn fact(&self, name: &str, value: impl Display) -> Result<()> {
         let text = value.to_string();
         let line = format!("  {name:<24} {text}");
         self.line(&line, &json!({"event": "fact", "step": self.step, "name": name, "value": text}))
     }
 
     /// Tells whether a check held.
-    pub fn check(&mut self, what: &str, held: bool) -> Result<()> {
+    pub(super) fn check(&mut self, what: &str, held: bool) -> Result<()> {
         self.checks += 1;
         if !held {
             self.failed += 1;
@@ -55,12 +55,12 @@ impl Teller {
     }
 
     /// Says whether every check held.
-    pub fn all_held(&self) -> bool {
+    pub(super) fn all_held(&self) -> bool {
         self.failed == 0
     }
 
     /// Ends the story.
-    pub fn end(&self) -> Result<()> {
+    pub(super) fn end(&self) -> Result<()> {
         let held = self.checks - self.failed;
         let value = json!({"event": "end", "checks": self.checks, "held": held});
         self.line(&format!("\n{held} of {} checks held.", self.checks), &value)

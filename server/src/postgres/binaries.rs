@@ -1,4 +1,4 @@
-//! Finding PostgreSQL's server binaries.
+//! Finding `PostgreSQL`'s server binaries.
 
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
 }
 
 /// Returns the directory of the server binaries.
-pub fn find() -> Result<PathBuf> {
+pub(super) fn find() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("FIRSTHAND_PG_BIN") {
         let dir = PathBuf::from(dir);
         if complete(&dir) {

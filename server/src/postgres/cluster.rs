@@ -15,21 +15,21 @@ use tokio::time::Instant;
 /// The longest path of a socket's directory; the kernel's limit is 108 bytes with the name.
 const LONGEST_SOCKET_DIR: usize = 80;
 /// How long the server may take to answer after a start: it may have to recover.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a stop may take before the next harder signal.
 const FAST_STOP: Duration = Duration::from_secs(30);
 const HARD_STOP: Duration = Duration::from_secs(8);
 
 /// A running embedded server.
 #[derive(Debug)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     socket_dir: PathBuf,
     pid: Pid,
     ended: oneshot::Receiver<()>,
 }
 
 /// Returns the URL of a database of the cluster for a role.
-pub fn url(socket_dir: &Path, role: &str, database: &str) -> String {
+pub(crate) fn url(socket_dir: &Path, role: &str, database: &str) -> String {
     let host = socket_dir
         .display()
         .to_string()
@@ -56,7 +56,7 @@ fn private_dir(path: &Path, user: Option<user::ServerUser>) -> Result<()> {
 impl Cluster {
     /// Starts the cluster in a data directory whose lock the caller holds; makes it first if it is
     /// new.
-    pub async fn start(data: &Path) -> Result<Self> {
+    pub(crate) async fn start(data: &Path) -> Result<Self> {
         let bin = binaries::find()?;
         let root = data.join("postgres");
         let socket_dir = root.join("run");
@@ -83,7 +83,7 @@ impl Cluster {
     }
 
     /// Returns the directory of the socket.
-    pub fn socket_dir(&self) -> &Path {
+    pub(crate) fn socket_dir(&self) -> &Path {
         &self.socket_dir
     }
 
@@ -115,13 +115,13 @@ impl Cluster {
     }
 
     /// Returns when the server has ended by itself.
-    pub async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         // The sender is dropped at the latest when the server has ended.
         drop((&mut self.ended).await);
     }
 
     /// Stops the server: a fast shutdown, a hard one if that hangs.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         for (signal, patience) in
             [(Signal::INT, FAST_STOP), (Signal::QUIT, HARD_STOP), (Signal::KILL, HARD_STOP)]
         {

@@ -7,4 +7,4 @@ mod binaries;
 mod cluster;
 mod user;
 
-pub use cluster::{Cluster, url};
+pub(crate) use cluster::{Cluster, url};

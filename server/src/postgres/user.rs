@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// The user of the server process, if it is not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerUser {
+pub(super) struct ServerUser {
     uid: u32,
     gid: u32,
 }
@@ -22,7 +22,7 @@ fn from_passwd(name: &str) -> Option<ServerUser> {
 impl ServerUser {
     /// Returns whom to run as: nobody else unless we are root; then the owner of the directory, or
     /// `postgres`, or `nobody`.
-    pub fn choose(directory: &Path) -> Result<Option<Self>> {
+    pub(super) fn choose(directory: &Path) -> Result<Option<Self>> {
         if !rustix::process::getuid().is_root() {
             return Ok(None);
         }
@@ -35,7 +35,7 @@ impl ServerUser {
     }
 
     /// Gives a path to the user.
-    pub fn give(self, path: &Path) -> Result<()> {
+    pub(super) fn give(self, path: &Path) -> Result<()> {
         std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid))
             .with_context(|| format!("{} can't be given to the server's user", path.display()))
     }
@@ -44,7 +44,7 @@ impl ServerUser {
 /// Returns a command that runs `program` as the server's user. With `die_with_us`, the kernel sends
 /// SIGQUIT when the thread that spawned it ends: set by setpriv after the change of user, which
 /// would clear it.
-pub fn command(user: Option<ServerUser>, program: &Path, die_with_us: bool) -> Command {
+pub(super) fn command(user: Option<ServerUser>, program: &Path, die_with_us: bool) -> Command {
     let needs_setpriv = user.is_some() || (die_with_us && cfg!(target_os = "linux"));
     if !needs_setpriv {
         return Command::new(program);
@@ -64,7 +64,7 @@ pub fn command(user: Option<ServerUser>, program: &Path, die_with_us: bool) -> C
 }
 
 /// Refuses a directory that the server's user can't reach.
-pub fn must_reach(user: Option<ServerUser>, directory: &Path) -> Result<()> {
+pub(super) fn must_reach(user: Option<ServerUser>, directory: &Path) -> Result<()> {
     if user.is_none() {
         return Ok(());
     }

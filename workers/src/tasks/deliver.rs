@@ -8,7 +8,7 @@ use firsthand_domain::submissions::{DeliverSubmission, DeliveredFile, Submission
 use firsthand_eventstore::tasks::LeasedTask;
 
 /// Copies the files. Repeating it copies the same bytes to the same keys.
-pub async fn perform(
+pub(super) async fn perform(
     context: &WorkerContext,
     task: &LeasedTask,
     id: SubmissionId,

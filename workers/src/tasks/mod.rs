@@ -13,7 +13,7 @@ use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_eventstore::{Answer, ExecuteError, IdempotencyKey, Meta, Reply, Request, read};
 
 /// Performs a task.
-pub async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
+pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
     let payload: SubmissionTask =
         serde_json::from_slice(&task.payload).map_err(|error| Trouble::Dead(error.to_string()))?;
     let id: SubmissionId =

@@ -9,7 +9,7 @@ use firsthand_domain::workers::RecordOutcome;
 use firsthand_eventstore::tasks::LeasedTask;
 
 /// Reports the end of a submission to its worker's part of the log.
-pub async fn perform(
+pub(super) async fn perform(
     context: &WorkerContext,
     task: &LeasedTask,
     id: SubmissionId,

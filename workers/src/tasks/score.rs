@@ -15,7 +15,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Scores the upload of one attempt. An upload that waits for no score any more is left alone.
-pub async fn perform(
+pub(super) async fn perform(
     context: &WorkerContext,
     task: &LeasedTask,
     id: SubmissionId,

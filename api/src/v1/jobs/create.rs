@@ -18,7 +18,7 @@ use firsthand_projections::states;
 use std::sync::Arc;
 
 /// `POST /v1/jobs`: the whole price is held from the book's credits.
-pub async fn create(
+pub(crate) async fn create(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<JobsWrite>,

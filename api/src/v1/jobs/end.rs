@@ -20,7 +20,7 @@ use std::sync::Arc;
 const LONGEST_FEEDBACK: usize = 2_000;
 
 /// `POST /v1/jobs/{id}/cancel`: repeating it succeeds, since the published client may.
-pub async fn cancel(
+pub(crate) async fn cancel(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<JobsWrite>,
@@ -50,13 +50,13 @@ fn same_part(app: &AppState, buyer: &Can<JobsWrite>, job: JobId) -> Result<(), A
 
 /// A rating.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct RateRequest {
+pub(crate) struct RateRequest {
     rating: i64,
     feedback: Option<String>,
 }
 
 /// `POST /v1/jobs/{id}/rate`: once, and only a completed job.
-pub async fn rate(
+pub(crate) async fn rate(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<JobsWrite>,

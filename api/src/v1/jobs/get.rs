@@ -27,7 +27,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 static PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// Reads a job of a book.
-pub async fn read(app: &AppState, book: Book, id: JobId) -> Result<Job, ApiError> {
+pub(crate) async fn read(app: &AppState, book: Book, id: JobId) -> Result<Job, ApiError> {
     let found = states::get(app.store(), book, StreamId::Job(id)).await?;
     match found.map(|found| found.state) {
         Some(StreamState::Job(job)) => Ok(*job),
@@ -49,7 +49,7 @@ async fn render(app: &AppState, book: Book, id: JobId, job: &Job) -> Result<Byte
 }
 
 /// `GET /v1/jobs/{id}`
-pub async fn get(
+pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(id): Id<JobId>,

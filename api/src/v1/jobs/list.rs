@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 /// Query parameters.
 #[derive(Debug, Deserialize)]
-pub struct JobsQuery {
+pub(crate) struct JobsQuery {
     status: Option<String>,
     #[serde(rename = "type")]
     job_type: Option<String>,
@@ -40,7 +40,7 @@ fn statuses(status: Option<&str>) -> Result<Vec<String>, ApiError> {
 }
 
 /// `GET /v1/jobs`
-pub async fn list(
+pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     ListQuery(query): ListQuery<JobsQuery>,

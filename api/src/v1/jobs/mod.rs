@@ -1,7 +1,7 @@
 //! Jobs.
 
-pub mod create;
-pub mod end;
-pub mod get;
-pub mod list;
+pub(crate) mod create;
+pub(crate) mod end;
+pub(crate) mod get;
+pub(crate) mod list;
 mod parse;

@@ -35,7 +35,7 @@ struct LocationBody {
 
 /// The body of `POST /v1/jobs`. Unknown fields are ignored.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct CreateJobRequest {
+pub(crate) struct CreateJobRequest {
     #[serde(rename = "type")]
     job_type: Option<JobType>,
     title: Option<String>,
@@ -57,7 +57,7 @@ pub struct CreateJobRequest {
 
 /// What an organization falls back to.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Defaults {
+pub(crate) struct Defaults {
     /// Type of a job that names none.
     pub job_type: Option<JobType>,
     /// Price of a job that names none.
@@ -166,12 +166,12 @@ impl Check {
 
 impl CreateJobRequest {
     /// Says whether the organization's defaults are needed.
-    pub fn needs_defaults(&self) -> bool {
+    pub(crate) fn needs_defaults(&self) -> bool {
         self.job_type.is_none() || self.price_per_file_cents.is_none()
     }
 
     /// Checks every bound and returns what is asked for.
-    pub fn parse(self, defaults: Defaults, now: Timestamp) -> Result<JobInput, ApiError> {
+    pub(crate) fn parse(self, defaults: Defaults, now: Timestamp) -> Result<JobInput, ApiError> {
         let mut check = Check::default();
         let job_type = self.job_type.or(defaults.job_type);
         if job_type.is_none() {
