@@ -5,7 +5,6 @@ create table parts (
   head bigint not null default 0,
   recorded_at bigint not null default 0
 );
-insert into parts (part) select generate_series(0, 15);
 grant select, update on parts to firsthand_writer;
 
 create table events (

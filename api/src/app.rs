@@ -106,16 +106,19 @@ impl AppState {
     }
 
     /// Waits until the read models hold everything that this process has committed to any part.
-    pub async fn catch_up_all(&self) {
-        for part in self.store().all_parts() {
-            self.catch_up_part(part).await;
-        }
+    pub(crate) async fn catch_up_all(&self) {
+        let parts = self.store().all_parts().map(|part| self.catch_up_part(part));
+        futures_util::future::join_all(parts).await;
     }
 
     async fn catch_up_part(&self, part: i16) {
         let Some(head) = self.ledger.head(part).map(|head| *head.borrow()) else { return };
-        if !self.read_models.reach(part, head, PATIENCE).await {
-            tracing::warn!(part, head, "the read models are behind");
+        match self.read_models.reach(self.store(), part, head, PATIENCE).await {
+            Ok(true) => (),
+            Ok(false) => tracing::warn!(part, head, "the read models are behind"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no cursor can be read");
+            }
         }
     }
 }

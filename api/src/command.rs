@@ -112,19 +112,38 @@ impl<C: Command + 'static> Call<C> {
                 }
                 Ok(response(answer.status, answer.body))
             }
-            Reply::Replayed { status, sealed, body } => {
-                let body = if sealed {
-                    let opened = app.secrets.open(SEAL_PURPOSE, &body);
-                    Bytes::from(opened.map_err(|error| ApiError::Internal(error.to_string()))?)
-                } else {
-                    body
-                };
-                let mut response = response(status, body);
-                response.headers_mut().insert(REPLAYED.clone(), HeaderValue::from_static("true"));
-                Ok(response)
-            }
+            Reply::Replayed { status, sealed, body } => replayed(app, status, sealed, body),
         }
     }
+}
+
+fn replayed(app: &AppState, status: u16, sealed: bool, body: Bytes) -> Result<Response, ApiError> {
+    let body = if sealed {
+        let opened = app.secrets.open(SEAL_PURPOSE, &body);
+        Bytes::from(opened.map_err(|error| ApiError::Internal(error.to_string()))?)
+    } else {
+        body
+    };
+    let mut response = response(status, body);
+    response.headers_mut().insert(REPLAYED.clone(), HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+/// Answers a request that a check refused: if its key was answered before, this is a repeat and
+/// gets that answer, since what was checked may have changed meanwhile.
+pub(crate) async fn refuse_or_replay(
+    app: &AppState,
+    stream: StreamId,
+    key: Option<&IdempotencyKey>,
+    refusal: ApiError,
+) -> Result<Response, ApiError> {
+    if let Some(key) = key
+        && let Some(Reply::Replayed { status, sealed, body }) =
+            app.ledger.replay(stream, key).await?
+    {
+        return replayed(app, status, sealed, body);
+    }
+    Err(refusal)
 }
 
 fn response(status: u16, body: Bytes) -> Response {

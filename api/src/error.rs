@@ -43,6 +43,8 @@ pub enum ApiError {
     ServiceTokenNeeded,
     /// The key lacks a scope.
     ScopeMissing(&'static str),
+    /// A test key tried to change what the live side shares.
+    LiveKeyNeeded,
     /// There is no such thing, or not in this book.
     NotFound(&'static str),
     /// There is no such route.
@@ -99,23 +101,73 @@ impl ApiError {
     fn row(&self) -> Row {
         use StatusCode as S;
         match self {
-            Self::Invalid(fields) => {
-                let first = fields.first().map_or_else(String::new, |first| {
-                    format!(": {} {}", first.field, first.message)
-                });
-                row(
-                    S::BAD_REQUEST,
-                    "validation_error",
-                    "validation_error",
-                    format!("invalid request{first}"),
-                )
-            }
-            Self::MalformedJson => row(
-                S::BAD_REQUEST,
-                "validation_error",
-                "malformed_json",
-                "the body is not valid JSON",
+            Self::Invalid(_)
+            | Self::MalformedJson
+            | Self::BodyTooLarge
+            | Self::UnsupportedContentType
+            | Self::PricingViolation(_)
+            | Self::IdempotencyKeyMissing
+            | Self::MediaMismatch(_)
+            | Self::FileTooLarge(_)
+            | Self::WrongCode => self.bad_input(),
+            Self::Unauthenticated => row(
+                S::UNAUTHORIZED,
+                "authentication_error",
+                "authentication_error",
+                "no valid API key or token was given",
             ),
+            Self::ServiceTokenNeeded => row(
+                S::UNAUTHORIZED,
+                "unauthorized",
+                "unauthorized",
+                "this route needs the service token",
+            ),
+            Self::ScopeMissing(scope) => {
+                let message = format!("this key lacks the scope {scope}");
+                row(S::FORBIDDEN, "authorization_error", "scope_missing", message)
+            }
+            Self::LiveKeyNeeded => {
+                let message = "this concerns the live side: use a live key";
+                row(S::FORBIDDEN, "authorization_error", "live_key_needed", message)
+            }
+            Self::NotFound(kind) => {
+                row(S::NOT_FOUND, "not_found", "not_found", format!("no such {kind}"))
+            }
+            Self::NoSuchRoute(hint) => {
+                let message = hint.unwrap_or("no such route");
+                row(S::NOT_FOUND, "not_found", "no_such_route", message)
+            }
+            Self::NoSuchMethod => {
+                let message = "the route does not take this method";
+                row(S::METHOD_NOT_ALLOWED, "not_found", "method_not_allowed", message)
+            }
+            Self::IdempotencyConflict => {
+                let message = "the idempotency key was used for another request";
+                row(S::CONFLICT, "idempotency_error", "idempotency_conflict", message)
+            }
+            Self::Taken(what) => {
+                row(S::CONFLICT, "conflict", "taken", format!("this {what} is in use"))
+            }
+            Self::DailyCap(cap) => {
+                let message = format!(
+                    "you may begin {cap} submissions a day; the count starts anew at 00:00 UTC"
+                );
+                row(S::CONFLICT, "conflict", "daily_cap", message)
+            }
+            Self::Rejected(rejection) => rejected(rejection),
+            Self::Overloaded | Self::Unavailable | Self::Internal(_) => self.our_fault(),
+        }
+    }
+
+    /// The rows of requests that can only be mended by sending another one.
+    fn bad_input(&self) -> Row {
+        use StatusCode as S;
+        let invalid =
+            |code, message: String| row(S::BAD_REQUEST, "validation_error", code, message);
+        match self {
+            Self::MalformedJson => {
+                invalid("malformed_json", "the body is not valid JSON".to_owned())
+            }
             Self::BodyTooLarge => row(
                 S::PAYLOAD_TOO_LARGE,
                 "validation_error",
@@ -131,47 +183,9 @@ impl ApiError {
             Self::PricingViolation(message) => {
                 row(S::BAD_REQUEST, "pricing_violation", "pricing_violation", message.clone())
             }
-            Self::Unauthenticated => row(
-                S::UNAUTHORIZED,
-                "authentication_error",
-                "authentication_error",
-                "no valid API key or token was given",
-            ),
-            Self::ServiceTokenNeeded => row(
-                S::UNAUTHORIZED,
-                "unauthorized",
-                "unauthorized",
-                "this route needs the service token",
-            ),
-            Self::ScopeMissing(scope) => row(
-                S::FORBIDDEN,
-                "authorization_error",
-                "scope_missing",
-                format!("this key lacks the scope {scope}"),
-            ),
-            Self::NotFound(kind) => {
-                row(S::NOT_FOUND, "not_found", "not_found", format!("no such {kind}"))
-            }
-            Self::NoSuchRoute(hint) => {
-                row(S::NOT_FOUND, "not_found", "no_such_route", hint.unwrap_or("no such route"))
-            }
-            Self::NoSuchMethod => row(
-                S::METHOD_NOT_ALLOWED,
-                "not_found",
-                "method_not_allowed",
-                "the route does not take this method",
-            ),
-            Self::IdempotencyKeyMissing => row(
-                S::BAD_REQUEST,
-                "validation_error",
+            Self::IdempotencyKeyMissing => invalid(
                 "idempotency_key_missing",
-                "send an Idempotency-Key header of 1 to 255 characters",
-            ),
-            Self::IdempotencyConflict => row(
-                S::CONFLICT,
-                "idempotency_error",
-                "idempotency_conflict",
-                "the idempotency key was used for another request",
+                "send an Idempotency-Key header of 1 to 255 characters".to_owned(),
             ),
             Self::MediaMismatch(message) => row(
                 S::UNSUPPORTED_MEDIA_TYPE,
@@ -179,30 +193,30 @@ impl ApiError {
                 "unsupported_media",
                 message.clone(),
             ),
-            Self::FileTooLarge(limit) => row(
-                S::PAYLOAD_TOO_LARGE,
-                "validation_error",
-                "file_too_large",
-                format!("files of this kind may have {limit} bytes"),
-            ),
-            Self::Taken(what) => {
-                row(S::CONFLICT, "conflict", "taken", format!("this {what} is in use"))
+            Self::FileTooLarge(limit) => {
+                let message = format!("files of this kind may have {limit} bytes");
+                row(S::PAYLOAD_TOO_LARGE, "validation_error", "file_too_large", message)
             }
-            Self::WrongCode => row(
-                S::BAD_REQUEST,
-                "validation_error",
-                "wrong_code",
-                "the code is wrong or too old; ask for a new one",
-            ),
-            Self::DailyCap(cap) => row(
-                S::CONFLICT,
-                "conflict",
-                "daily_cap",
-                format!(
-                    "you may begin {cap} submissions a day; the count starts anew at 00:00 UTC"
-                ),
-            ),
-            Self::Rejected(rejection) => rejected(rejection),
+            Self::WrongCode => {
+                invalid("wrong_code", "the code is wrong or too old; ask for a new one".to_owned())
+            }
+            other => {
+                let first = match other {
+                    Self::Invalid(fields) => fields.first(),
+                    _ => None,
+                };
+                let named = first.map_or_else(String::new, |first| {
+                    format!(": {} {}", first.field, first.message)
+                });
+                invalid("validation_error", format!("invalid request{named}"))
+            }
+        }
+    }
+
+    /// The rows of failures of ours: constant text.
+    fn our_fault(&self) -> Row {
+        use StatusCode as S;
+        match self {
             Self::Overloaded => row(
                 S::SERVICE_UNAVAILABLE,
                 "service_unavailable",
@@ -215,7 +229,7 @@ impl ApiError {
                 "unavailable",
                 "the service can't be reached right now; try again",
             ),
-            Self::Internal(_) => row(
+            _ => row(
                 S::INTERNAL_SERVER_ERROR,
                 "internal_error",
                 "internal_error",
@@ -384,7 +398,9 @@ impl From<StoreError> for ApiError {
                 tracing::warn!(error = chain(&error), "the database can't be reached");
                 Self::Unavailable
             }
-            StoreError::Migrate(_) | StoreError::Corrupt { .. } => Self::Internal(chain(&error)),
+            StoreError::Migrate(_) | StoreError::NotDurable { .. } | StoreError::Corrupt { .. } => {
+                Self::Internal(chain(&error))
+            }
         }
     }
 }

@@ -64,6 +64,7 @@ macro_rules! union {
     ($($variant:ident($inner:ty)),* $(,)?) => {
         /// Any event of the log.
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(clippy::large_enum_variant, reason = "events are made one at a time and moved seldom")]
         pub enum Event { $(#[doc = concat!("An event of ", stringify!($inner), ".")] $variant($inner)),* }
 
         $(impl From<$inner> for Event { fn from(event: $inner) -> Self { Self::$variant(event) } })*

@@ -179,6 +179,7 @@ impl Appender {
         })
     }
 
+    #[expect(clippy::similar_names, reason = "the parameters are named as their columns")]
     async fn append_part(&self, rows: &PartRows) -> Result<(), StoreError> {
         let (events, states, keys) = (&rows.events, &rows.states, &rows.keys);
         let count = rows.count();

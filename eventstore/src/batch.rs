@@ -32,7 +32,15 @@ pub(crate) struct Memory {
 }
 
 /// An answer that waits for its batch.
-pub(crate) type Waiting = (Envelope, Result<Reply, ExecuteError>);
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) envelope: Envelope,
+    pub(crate) reply: Result<Reply, ExecuteError>,
+    /// Whether the batch holds an event or a key of this command. One that wrote nothing rests on
+    /// the batches before it alone: if one of those fails, it is decided again, whatever became of
+    /// its own batch.
+    pub(crate) wrote: bool,
+}
 
 /// Commands that were decided together.
 #[derive(Debug, Default)]
@@ -46,6 +54,15 @@ pub(crate) struct Batch {
 struct Building {
     rows: PartRows,
     touched: BTreeMap<StreamId, Book>,
+}
+
+/// What a command was decided to change.
+#[derive(Debug)]
+struct Decided {
+    part: i16,
+    book: Book,
+    changes: Changes,
+    now: Timestamp,
 }
 
 /// What became of a command in a batch.
@@ -78,7 +95,7 @@ impl Batch {
             } else {
                 Err(ExecuteError::KeyReused)
             };
-            self.waiting.push((envelope, reply));
+            self.waiting.push(Waiting { envelope, reply, wrote: false });
             return Ok(Step::Decided);
         }
         if !missing(memory, &envelope).is_empty() {
@@ -89,10 +106,12 @@ impl Batch {
         let head = memory.heads.entry(part).or_default();
         let now = now.max(Timestamp::from_micros(head.recorded_at.saturating_add(1)));
         let book = command.book(&memory.cache);
+        let mut wrote = false;
         let outcome = match command.decide(&memory.cache, &Context { now }) {
             Ok(changes) => {
-                let book = book.unwrap_or_default();
-                self.apply(memory, part, book, changes, meta, now)?;
+                wrote = !changes.is_empty();
+                let decided = Decided { part, book: book.unwrap_or_default(), changes, now };
+                self.apply(memory, decided, meta)?;
                 Ok(())
             }
             Err(rejection) => Err(rejection),
@@ -105,10 +124,12 @@ impl Batch {
                 sealed: answer.sealed.is_some(),
                 body: answer.sealed.clone().unwrap_or_else(|| answer.body.clone()),
             };
-            self.store_key(memory, part, book, key.digest, &stored);
+            self.store_key(memory, (part, book), key.digest, &stored);
             memory.keys.insert(key.digest, stored);
+            wrote = true;
         }
-        self.waiting.push((envelope, Ok(Reply::Decided { outcome, answer })));
+        let reply = Ok(Reply::Decided { outcome, answer });
+        self.waiting.push(Waiting { envelope, reply, wrote });
         Ok(Step::Decided)
     }
 
@@ -130,12 +151,10 @@ impl Batch {
     fn apply(
         &mut self,
         memory: &mut Memory,
-        part: i16,
-        book: Book,
-        changes: Changes,
+        decided: Decided,
         meta: &Meta,
-        now: Timestamp,
     ) -> Result<(), StoreError> {
+        let Decided { part, book, changes, now } = decided;
         if changes.is_empty() {
             return Ok(());
         }
@@ -143,14 +162,14 @@ impl Batch {
         let mut scratch = Vec::with_capacity(1_024);
         self.building(memory, part);
         let Some(building) = self.parts.get_mut(&part) else { return Ok(()) };
-        let mut recorded_at = now.micros();
         // Everything is encoded before anything is applied: a failure leaves memory untouched.
         let payloads: Vec<_> = changes
             .events()
             .iter()
             .map(|(_, event)| encode_event(event))
             .collect::<Result<_, _>>()?;
-        for ((stream, event), payload) in changes.into_events().into_iter().zip(payloads) {
+        let numbered = (now.micros()..).zip(changes.into_events()).zip(payloads);
+        for ((recorded_at, (stream, event)), payload) in numbered {
             let cached = memory.cache.get_or_new(stream);
             cached.version += 1;
             cached.state.evolve(&event);
@@ -190,7 +209,6 @@ impl Batch {
             head.position += 1;
             head.recorded_at = recorded_at;
             building.rows.recorded_at = recorded_at;
-            recorded_at += 1;
         }
         building.touched.insert(book.stream(), book);
         Ok(())
@@ -199,8 +217,7 @@ impl Batch {
     fn store_key(
         &mut self,
         memory: &Memory,
-        part: i16,
-        book: Option<Book>,
+        (part, book): (i16, Option<Book>),
         digest: [u8; 32],
         stored: &StoredAnswer,
     ) {

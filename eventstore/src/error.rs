@@ -12,6 +12,12 @@ pub enum StoreError {
     /// A migration failed.
     #[error("a migration failed")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The server would lose what it has acknowledged.
+    #[error("the server is not durable: {settings} is off")]
+    NotDurable {
+        /// What is off.
+        settings: String,
+    },
     /// Something stored can't be read back.
     #[error("stored data can't be read: {what}")]
     Corrupt {

@@ -49,10 +49,13 @@ pub struct StoredAnswer {
 
 /// Answers of this many latest keys are kept in memory, in each of two generations.
 const GENERATION: usize = 32_768;
+/// Bytes of answers in each of the two generations.
+const GENERATION_BYTES: usize = 32 * 1_024 * 1_024;
 
 /// The latest keys, in memory: bounded, with no bookkeeping for each use.
 #[derive(Debug, Default)]
 pub struct RecentKeys {
+    young_bytes: usize,
     young: FxHashMap<KeyDigest, StoredAnswer>,
     old: FxHashMap<KeyDigest, StoredAnswer>,
 }
@@ -65,17 +68,38 @@ impl RecentKeys {
 
     /// Remembers an answer.
     pub fn insert(&mut self, digest: KeyDigest, answer: StoredAnswer) {
-        if self.young.len() >= GENERATION {
+        if self.young.len() >= GENERATION || self.young_bytes >= GENERATION_BYTES {
             self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
         }
+        self.young_bytes += answer.body.len();
         self.young.insert(digest, answer);
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
+        self.young_bytes = 0;
         self.young.clear();
         self.old.clear();
     }
+}
+
+/// Returns the stored answer to a key.
+pub(crate) async fn find(
+    store: &Store,
+    part: i16,
+    digest: &[u8],
+) -> Result<Option<StoredAnswer>, StoreError> {
+    let row = sqlx::query!(
+        "select request_hash, status, sealed, body from idempotency_keys
+         where part = $1 and digest = $2",
+        part,
+        digest
+    )
+    .fetch_optional(store.writer())
+    .await?;
+    row.map(|row| crate::batch::stored(&row.request_hash, row.status, row.sealed, &row.body))
+        .transpose()
 }
 
 /// Deletes the answers of a part that are older than `before` (microseconds since the epoch).

@@ -1,7 +1,7 @@
 //! The handle that commands are given to.
 
 use crate::error::{ExecuteError, StoreError};
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{self, IdempotencyKey};
 use crate::published::Published;
 use crate::read;
 use crate::store::Store;
@@ -148,7 +148,7 @@ impl Ledger {
         let part = self.store.part_of(stream);
         let index = usize::try_from(part).unwrap_or(0) % self.writers.len().max(1);
         let (reply, answer) = oneshot::channel();
-        let envelope = Envelope { part, request, reply, attempts: 0 };
+        let envelope = Envelope { part, request, reply, attempts: 0, doubts: Vec::new() };
         let writer = self.writers.get(index).ok_or(ExecuteError::Unavailable)?;
         writer.try_send(envelope).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
@@ -169,7 +169,24 @@ impl Ledger {
 
     /// Tells the ledger about a head that somebody read from the database.
     pub fn saw_head(&self, part: i16, head: i64) {
-        self.published.advance(part, head);
+        if self.published.advance(part, head) {
+            // Somebody else has written: what is in memory may be older.
+            self.published.forget();
+        }
+    }
+
+    /// Returns the stored answer to a key, for requests that are refused before they reach the
+    /// writer and may be repeats of one that was answered.
+    pub async fn replay(
+        &self,
+        stream: StreamId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Reply>, StoreError> {
+        let part = self.store.part_of(stream);
+        let found = idempotency::find(&self.store, part, &key.digest).await?;
+        Ok(found.filter(|answer| answer.request_hash == key.request_hash).map(|answer| {
+            Reply::Replayed { status: answer.status, sealed: answer.sealed, body: answer.body }
+        }))
     }
 
     /// Returns what is notified at the next change of a stream. Take it before reading the state.
@@ -183,12 +200,14 @@ impl Ledger {
         if let Some(state) = self.published.get(stream) {
             return Ok(state);
         }
+        let epoch = self.published.epoch();
         let part = self.store.part_of(stream);
         let loaded = read::states(&self.store, part, &[stream]).await?;
-        let state = loaded.into_iter().next().map(|row| row.state);
-        match state {
-            Some(state) => Ok(self.published.put_loaded(stream, Arc::new(state))),
-            None => Ok(Arc::new(State::empty(stream))),
-        }
+        let Some(row) = loaded.into_iter().next() else {
+            return Ok(Arc::new(State::empty(stream)));
+        };
+        let state = Arc::new(row.state);
+        self.published.put_loaded(epoch, stream, &state);
+        Ok(state)
     }
 }

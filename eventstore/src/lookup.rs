@@ -14,15 +14,25 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, NoTls, Statement};
 use tokio_util::task::TaskTracker;
 
+// Probing key by key inside a lateral join leaves the planner no choice but the primary key, also
+// while the tables are new and their statistics unknown.
 const KEYS: &str = "
-select digest, request_hash, status, sealed, body
-from idempotency_keys
-where part = $1 and digest = any($2)";
+select k.digest, k.request_hash, k.status, k.sealed, k.body
+from unnest($2::bytea[]) as wanted(digest)
+cross join lateral (
+  select digest, request_hash, status, sealed, body
+  from idempotency_keys
+  where part = $1 and digest = wanted.digest
+  limit 1) as k";
 
 const STATES: &str = "
-select stream, version, sequence, frontier, state
-from streams
-where part = $1 and stream = any($2)";
+select s.stream, s.version, s.sequence, s.frontier, s.state
+from unnest($2::text[]) as wanted(stream)
+cross join lateral (
+  select stream, version, sequence, frontier, state
+  from streams
+  where part = $1 and stream = wanted.stream
+  limit 1) as s";
 
 /// An open look-up connection.
 pub(crate) struct Lookup {

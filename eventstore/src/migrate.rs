@@ -5,14 +5,26 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use std::str::FromStr;
 
+/// A batch is written part by part in one flight of statements: their number is bounded.
+const MOST_PARTS: i16 = 30;
+
 /// Brings the database's schema up to date, as its owner. Safe to run at the same time from
-/// several processes.
-pub async fn migrate(url: &str) -> Result<(), StoreError> {
+/// several processes. A new database is divided into `parts` parts (1 to 30), for good.
+pub async fn migrate(url: &str, parts: i16) -> Result<(), StoreError> {
     let mut connection = PgConnectOptions::from_str(url)?
         .options([("client_min_messages", "warning")])
         .connect()
         .await?;
     sqlx::migrate!("../migrations").run(&mut connection).await?;
+    sqlx::query!(
+        "insert into parts (part)
+         select generate_series(0, $1::smallint - 1)::smallint
+         where not exists (select from parts)
+         on conflict do nothing",
+        parts.clamp(1, MOST_PARTS)
+    )
+    .execute(&mut connection)
+    .await?;
     connection.close().await?;
     Ok(())
 }

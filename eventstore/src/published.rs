@@ -10,11 +10,26 @@ use tokio::sync::{Notify, watch};
 /// Published states beyond this number are dropped and loaded again when needed.
 const CAPACITY: usize = 262_144;
 
+/// Published states. The epoch grows whenever they are forgotten, so that a state that was loaded
+/// before that is not put back.
+#[derive(Debug, Default)]
+struct States {
+    epoch: u64,
+    by_stream: FxHashMap<StreamId, Arc<State>>,
+}
+
+impl States {
+    fn forget(&mut self) {
+        self.epoch += 1;
+        self.by_stream.clear();
+    }
+}
+
 /// The shared side of the ledger.
 #[derive(Debug)]
 pub(crate) struct Published {
     heads: BTreeMap<i16, watch::Sender<i64>>,
-    states: RwLock<FxHashMap<StreamId, Arc<State>>>,
+    states: RwLock<States>,
     waiters: Mutex<FxHashMap<StreamId, Arc<Notify>>>,
 }
 
@@ -33,17 +48,17 @@ impl Published {
         matches!(stream, StreamId::ApiKey(_) | StreamId::Worker(_) | StreamId::Credits(..))
     }
 
-    /// Announces a part's head. Called once for each commit.
-    pub(crate) fn advance(&self, part: i16, head: i64) {
-        if let Some(sender) = self.heads.get(&part) {
+    /// Announces a part's head. Returns whether it is news.
+    pub(crate) fn advance(&self, part: i16, head: i64) -> bool {
+        self.heads.get(&part).is_some_and(|sender| {
             sender.send_if_modified(|known| {
                 let newer = head > *known;
                 if newer {
                     *known = head;
                 }
                 newer
-            });
-        }
+            })
+        })
     }
 
     /// Returns a part's head as last committed or seen by this process, to be watched.
@@ -54,26 +69,43 @@ impl Published {
     /// Publishes the state of a stream after a commit.
     pub(crate) fn put(&self, stream: StreamId, state: Arc<State>) {
         let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
-        if states.len() >= CAPACITY {
-            states.clear();
+        if states.by_stream.len() >= CAPACITY {
+            states.forget();
         }
-        states.insert(stream, state);
+        states.by_stream.insert(stream, state);
     }
 
-    /// Publishes a state that was loaded, unless a commit was faster.
-    pub(crate) fn put_loaded(&self, stream: StreamId, state: Arc<State>) -> Arc<State> {
+    /// Returns the epoch, to be taken before a state is loaded.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.states.read().unwrap_or_else(PoisonError::into_inner).epoch
+    }
+
+    /// Publishes a state that was loaded since `epoch`, unless a commit was faster or states were
+    /// forgotten meanwhile.
+    pub(crate) fn put_loaded(&self, epoch: u64, stream: StreamId, state: &Arc<State>) {
         let mut states = self.states.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(states.entry(stream).or_insert(state))
+        if states.epoch == epoch {
+            states.by_stream.entry(stream).or_insert_with(|| Arc::clone(state));
+        }
     }
 
     /// Returns a published state.
     pub(crate) fn get(&self, stream: StreamId) -> Option<Arc<State>> {
-        self.states.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned()
+        let states = self.states.read().unwrap_or_else(PoisonError::into_inner);
+        states.by_stream.get(&stream).cloned()
     }
 
-    /// Forgets all states: another process has written.
+    /// Forgets all states: another process has written, or may have.
     pub(crate) fn forget(&self) {
-        self.states.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.states.write().unwrap_or_else(PoisonError::into_inner).forget();
+    }
+
+    /// Wakes everybody who waits for any stream.
+    pub(crate) fn wake_all(&self) {
+        let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, notify) in waiters.drain() {
+            notify.notify_waiters();
+        }
     }
 
     /// Wakes those who wait for a stream to change.

@@ -58,6 +58,10 @@ fn one_host(config: &tokio_postgres::Config) -> tokio_postgres::Config {
         Some(Host::Unix(path)) => one.host_path(path),
         None => &mut one,
     };
+    // A peer that is silently gone must be noticed, or its writer would wait for good.
+    one.connect_timeout(Duration::from_secs(10))
+        .keepalives_idle(Duration::from_secs(5))
+        .tcp_user_timeout(Duration::from_secs(10));
     if let Some(port) = config.get_ports().last() {
         one.port(*port);
     }
@@ -73,6 +77,20 @@ fn one_host(config: &tokio_postgres::Config) -> tokio_postgres::Config {
     one
 }
 
+/// Refuses a server that would lose what it has acknowledged.
+async fn must_be_durable(pool: &PgPool) -> Result<(), StoreError> {
+    let unsafe_settings = sqlx::query_scalar!(
+        r#"select string_agg(name, ', ') from pg_settings
+           where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'"#
+    )
+    .fetch_one(pool)
+    .await?;
+    match unsafe_settings {
+        None => Ok(()),
+        Some(settings) => Err(StoreError::NotDurable { settings }),
+    }
+}
+
 impl Store {
     /// Connects to a migrated database.
     pub async fn connect(url: &str, pool_size: u32) -> Result<Self, StoreError> {
@@ -84,6 +102,7 @@ impl Store {
         let parts = sqlx::query_scalar!(r#"select count(*) as "count!" from parts"#)
             .fetch_one(&writer)
             .await?;
+        must_be_durable(&writer).await?;
         let parts = u16::try_from(parts).map_err(StoreError::corrupt)?;
         Ok(Self { writer, reader, append, parts })
     }

@@ -12,6 +12,20 @@ use std::time::Duration;
 /// too.
 pub const POLL: Duration = Duration::from_millis(500);
 
+/// Reads all heads now and then, whatever else this process does, so that it notices what other
+/// processes write. Runs until it is dropped.
+pub async fn poll_heads(ledger: &Ledger) {
+    loop {
+        match read::heads(ledger.store()).await {
+            Ok(heads) => heads.into_iter().for_each(|(part, head)| ledger.saw_head(part, head)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "heads can't be read");
+            }
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 /// Waits until a part may have events above a position, or the poll interval is over. Returns the
 /// head as last known.
 pub async fn wait_above(ledger: &Ledger, part: i16, position: i64) -> Result<i64, StoreError> {

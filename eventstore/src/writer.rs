@@ -28,6 +28,8 @@ const BATCH: usize = 1_024;
 const IN_FLIGHT: usize = 2;
 /// How often a command is decided before its caller is told that the log can't be written.
 const ATTEMPTS: u8 = 5;
+/// The pause between two attempts to reconnect.
+const RECONNECT: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// A command on its way through the writer.
 #[derive(Debug)]
@@ -40,14 +42,20 @@ pub(crate) struct Envelope {
     pub reply: oneshot::Sender<Result<Reply, ExecuteError>>,
     /// How often it was decided before.
     pub attempts: u8,
+    /// Answers of batches of which it is not known whether they were committed, with what proves
+    /// that they were. A commit may land after it was looked for, so none is ever forgotten.
+    pub doubts: Vec<(Witness, Result<Reply, ExecuteError>)>,
 }
+
+/// What proves that a batch is in the log: a part, a position and the leaf that stands there.
+pub(crate) type Witness = (i16, i64, Hash);
 
 struct Flight {
     committed: Committed,
     waiting: Vec<Waiting>,
     changed: Vec<(StreamId, Option<Arc<State>>)>,
     heads: Vec<(i16, i64)>,
-    witness: Option<(i16, i64, Hash)>,
+    witness: Option<Witness>,
     number: u64,
     early: bool,
 }
@@ -141,8 +149,7 @@ impl Writer {
     async fn take(&mut self, taken: &mut Vec<Envelope>) {
         if let Err(error) = self.load(taken).await {
             tracing::error!(error = &error as &dyn std::error::Error, "states can't be loaded");
-            let lost = taken.drain(..).map(|envelope| (envelope, None)).collect();
-            self.recover(lost, true).await;
+            self.recover(std::mem::take(taken), true).await;
             return;
         }
         self.memory.batch += 1;
@@ -164,8 +171,7 @@ impl Writer {
             Ok(rows) => self.fly(batch, touched, rows).await,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "unwritable batch");
-                let lost = batch.waiting.into_iter().map(|(envelope, _)| (envelope, None));
-                let lost = lost.collect();
+                let lost = batch.waiting.into_iter().map(|waiting| waiting.envelope).collect();
                 self.recover(lost, true).await;
             }
         }
@@ -185,7 +191,7 @@ impl Writer {
         let mut waiting = batch.waiting;
         let early = seeded(Canary::AnswerBeforeCommit);
         if early {
-            for (envelope, reply) in waiting.drain(..) {
+            for Waiting { envelope, reply, .. } in waiting.drain(..) {
                 drop(envelope.reply.send(reply));
             }
         }
@@ -213,24 +219,24 @@ impl Writer {
             Ok(()) => self.release(flight),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a batch failed");
-                let mut in_doubt = vec![flight];
+                let mut lost = Vec::new();
+                doubt(flight, &mut lost);
                 while let Some(mut behind) = self.flights.pop_front() {
-                    // It expected the failed batch's head, so it fails too; it is waited for so
-                    // that nothing is on its way when the heads are read again.
+                    // It is waited for so that nothing is on its way when the heads are read again.
                     match behind.committed.as_mut().await {
-                        Ok(()) => self.release(behind),
-                        Err(_also_failed) => in_doubt.push(behind),
+                        Ok(()) => {
+                            // It wrote to other parts than the failed batch. What it decided
+                            // without writing may rest on the failed batch.
+                            let waiting = std::mem::take(&mut behind.waiting);
+                            let (wrote, not): (Vec<_>, Vec<_>) =
+                                waiting.into_iter().partition(|waiting| waiting.wrote);
+                            behind.waiting = wrote;
+                            lost.extend(not.into_iter().map(|waiting| waiting.envelope));
+                            self.release(behind);
+                        }
+                        Err(_also_failed) => doubt(behind, &mut lost),
                     }
                 }
-                let lost = in_doubt
-                    .into_iter()
-                    .flat_map(|flight| {
-                        let witness = flight.witness;
-                        flight.waiting.into_iter().map(move |(envelope, reply)| {
-                            (envelope, witness.map(|witness| (witness, reply)))
-                        })
-                    })
-                    .collect();
                 self.recover(lost, false).await;
             }
         }
@@ -247,7 +253,7 @@ impl Writer {
         for (part, head) in flight.heads {
             self.published.advance(part, head);
         }
-        for (envelope, reply) in flight.waiting {
+        for Waiting { envelope, reply, .. } in flight.waiting {
             if let Ok(Reply::Decided { outcome, .. }) = &reply
                 && is_alarming(outcome)
             {
@@ -263,48 +269,49 @@ impl Writer {
 
     /// Drops what is in memory, finds out which batches are in the log all the same, answers
     /// those, and puts the other commands back in front of the queue.
-    async fn recover(&mut self, lost: Vec<Lost>, charge: bool) {
+    async fn recover(&mut self, lost: Vec<Envelope>, charge: bool) {
         let mut known = BTreeMap::new();
         loop {
             self.memory.cache.clear();
             self.memory.keys.clear();
-            self.published.forget();
             match self.reconnect(&lost, &mut known).await {
                 Ok(()) => break,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "reconnecting");
-                    if lost.iter().all(|(envelope, _)| envelope.reply.is_closed()) {
-                        // Nobody waits any more; keep trying at a calmer pace.
-                        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-                    }
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(RECONNECT).await;
                     if self.tracker.is_closed() {
                         return;
                     }
                 }
             }
         }
-        for (mut envelope, doubt) in lost {
-            match doubt {
-                Some((witness, reply)) if known.get(&(witness.0, witness.1)) == Some(&true) => {
-                    drop(envelope.reply.send(reply));
-                }
-                _ => {
-                    envelope.attempts += 1;
-                    if envelope.attempts >= ATTEMPTS || (charge && envelope.attempts >= 2) {
-                        drop(envelope.reply.send(Err(ExecuteError::Unavailable)));
-                    } else {
-                        self.again.push_back(envelope);
-                    }
-                }
+        // Only now: what was published before the heads were read again may be older than what a
+        // batch in doubt has written.
+        self.published.forget();
+        for mut envelope in lost {
+            let landed = envelope
+                .doubts
+                .iter()
+                .position(|(witness, _)| known.get(&(witness.0, witness.1)) == Some(witness));
+            if let Some(landed) = landed {
+                let (_witness, reply) = envelope.doubts.swap_remove(landed);
+                drop(envelope.reply.send(reply));
+                continue;
+            }
+            envelope.attempts += 1;
+            if envelope.attempts >= ATTEMPTS || (charge && envelope.attempts >= 2) {
+                drop(envelope.reply.send(Err(ExecuteError::Unavailable)));
+            } else {
+                self.again.push_back(envelope);
             }
         }
+        self.published.wake_all();
     }
 
     async fn reconnect(
         &mut self,
-        lost: &[Lost],
-        known: &mut BTreeMap<(i16, i64), bool>,
+        lost: &[Envelope],
+        known: &mut BTreeMap<(i16, i64), Witness>,
     ) -> Result<(), StoreError> {
         if self.appender.is_closed() {
             self.appender = Arc::new(Appender::connect(&self.store, &self.tracker).await?);
@@ -313,12 +320,14 @@ impl Writer {
             self.lookup = Lookup::connect(&self.store, &self.tracker).await?;
         }
         self.read_heads().await?;
-        let witnesses: BTreeSet<_> = lost
+        let witnesses: BTreeSet<Witness> = lost
             .iter()
-            .filter_map(|(_, doubt)| doubt.as_ref().map(|(witness, _)| *witness))
+            .flat_map(|envelope| envelope.doubts.iter().map(|(witness, _)| *witness))
             .collect();
         for witness in witnesses {
-            known.insert((witness.0, witness.1), self.appender.holds(witness).await?);
+            if self.appender.holds(witness).await? {
+                known.insert((witness.0, witness.1), witness);
+            }
         }
         Ok(())
     }
@@ -396,8 +405,15 @@ fn most_in_flight() -> usize {
     if alone { 1 } else { IN_FLIGHT }
 }
 
-/// A command whose batch failed, and what it would have been answered had it not.
-type Lost = (Envelope, Option<((i16, i64, Hash), Result<Reply, ExecuteError>)>);
+/// Takes the commands of a batch that may or may not be in the log.
+fn doubt(flight: Flight, lost: &mut Vec<Envelope>) {
+    for Waiting { mut envelope, reply, wrote } in flight.waiting {
+        if let Some(witness) = flight.witness.filter(|_| wrote) {
+            envelope.doubts.push((witness, reply));
+        }
+        lost.push(envelope);
+    }
+}
 
 /// Waits for the oldest batch on its way.
 async fn landed(flights: &mut VecDeque<Flight>) -> Result<(), StoreError> {

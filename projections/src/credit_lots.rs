@@ -17,9 +17,12 @@ struct Delta {
     expires_at: Option<i64>,
 }
 
+/// A new lot: book, lot, origin, amount, end, time.
+type Issued = (String, String, &'static str, i64, Option<i64>, i64);
+
 #[derive(Debug, Default)]
 struct Folded {
-    issued: Vec<(String, String, &'static str, i64, Option<i64>, i64)>,
+    issued: Vec<Issued>,
     deltas: BTreeMap<(String, String), Delta>,
 }
 
@@ -111,7 +114,7 @@ pub(crate) async fn project(
     let held: Vec<_> = folded.deltas.values().map(|delta| delta.held).collect();
     let spent: Vec<_> = folded.deltas.values().map(|delta| delta.spent).collect();
     let expired: Vec<_> = folded.deltas.values().map(|delta| delta.expired).collect();
-    let expires: Vec<_> = folded.deltas.values().map(|delta| delta.expires_at).collect();
+    let ends: Vec<_> = folded.deltas.values().map(|delta| delta.expires_at).collect();
     sqlx::query!(
         "update credit_lots as l
          set remaining_cents = l.remaining_cents + d.remaining, held_cents = l.held_cents + d.held,
@@ -127,7 +130,7 @@ pub(crate) async fn project(
         &held,
         &spent,
         &expired,
-        &expires as &[Option<i64>]
+        &ends as &[Option<i64>]
     )
     .execute(connection)
     .await?;

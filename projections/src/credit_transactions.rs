@@ -58,12 +58,12 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> CreditTransactionRow {
     };
     match event {
         CreditEvent::Granted(granted) => {
-            row.transaction_type = match granted.origin {
+            match granted.origin {
                 LotOrigin::FreeTier => "free_tier",
                 LotOrigin::Purchase => "purchase",
                 LotOrigin::Bonus | LotOrigin::Promotional | LotOrigin::Sandbox => "bonus",
             }
-            .to_owned();
+            .clone_into(&mut row.transaction_type);
             row.amount_cents = granted.amount_cents.get();
             row.available_delta_cents = row.amount_cents;
             row.description.clone_from(&granted.reason);
@@ -91,11 +91,11 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> CreditTransactionRow {
             row.available_delta_cents = released.amount_cents.get();
             row.held_delta_cents = -row.available_delta_cents;
             row.amount_cents = row.available_delta_cents;
-            row.description = match released.reason {
+            match released.reason {
                 ReleaseReason::Cancelled => "Unused escrow of a cancelled job",
                 ReleaseReason::Deadline => "Unused escrow of a job whose deadline passed",
             }
-            .to_owned();
+            .clone_into(&mut row.description);
             row.job_id = Some(released.job_id.to_string());
         }
         CreditEvent::Expired(expired) => {

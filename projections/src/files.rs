@@ -239,7 +239,8 @@ pub async fn lookalikes(
         r#"select file_id as "file_id!", content_hash as "content_hash!", perceptual_hash
            from (
              select file_id, content_hash, perceptual_hash from files
-             where part = $1 and book = $2 and content_hash = $5 and submission_id < $4
+             where part = $1 and book = $2 and content_hash = $5
+               and (submission_id < $4 or (submission_id <> $4 and approved_at is not null))
              union
              select file_id, content_hash, perceptual_hash from files
              where part = $1 and job_id = $3 and perceptual_hash is not null

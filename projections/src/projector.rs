@@ -18,8 +18,28 @@ pub const PAGE: i64 = 5_000;
 /// rests for this many times `t`, unless somebody waits for it.
 const REST: u32 = 2;
 
-/// The longest rest.
+/// The shortest and the longest rest: events of a short while are projected together.
+const SHORTEST_REST: Duration = Duration::from_millis(20);
 const LONGEST_REST: Duration = Duration::from_millis(250);
+
+/// How often a waiting reader looks at the stored cursor: another process may be following.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Counts somebody who waits for rows, until dropped: a reader may go away at any time.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn register(count: &'a watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
 
 /// The result of projecting a batch.
 pub type Rows<'a> = BoxFuture<'a, Result<(), StoreError>>;
@@ -72,17 +92,40 @@ impl Follower {
     }
 
     /// Waits until a part is projected up to a position, so that who wrote reads what he wrote.
-    /// Gives up after `patience` and returns `false`.
-    pub async fn reach(&self, part: i16, position: i64, patience: Duration) -> bool {
-        let Some(sender) = self.positions.get(&part) else { return false };
+    /// Where another process follows the part, its cursor is read. Gives up after `patience` and
+    /// returns `false`.
+    pub async fn reach(
+        &self,
+        store: &Store,
+        part: i16,
+        position: i64,
+        patience: Duration,
+    ) -> Result<bool, StoreError> {
+        let Some(sender) = self.positions.get(&part) else { return Ok(false) };
         let mut reached = sender.subscribe();
         if *reached.borrow() >= position {
-            return true;
+            return Ok(true);
         }
-        self.waiting.send_modify(|count| *count += 1);
-        let waited = tokio::time::timeout(patience, reached.wait_for(|at| *at >= position)).await;
-        self.waiting.send_modify(|count| *count -= 1);
-        matches!(waited, Ok(Ok(_)))
+        let _waiting = Waiting::register(&self.waiting);
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let waited =
+                tokio::time::timeout(LOOK, reached.wait_for(|at| *at >= position)).await.is_ok();
+            if waited {
+                return Ok(true);
+            }
+            let stored = sqlx::query_scalar!(
+                "select position from cursors where part = $1 and projector = $2",
+                part,
+                self.cursor
+            )
+            .fetch_optional(store.writer())
+            .await?;
+            self.announce(part, stored.unwrap_or(0));
+            if tokio::time::Instant::now() > until {
+                return Ok(self.position(part) >= position);
+            }
+        }
     }
 
     /// Follows one part until it is told to stop. Failures are logged and tried again.
@@ -113,13 +156,11 @@ impl Follower {
             return Ok(());
         }
         let begun = tokio::time::Instant::now();
-        let count = self.step(ledger.store(), part).await?;
-        if count > 64 {
-            let rest = (begun.elapsed() * REST).min(LONGEST_REST);
-            let mut waiting = self.waiting.subscribe();
-            // Somebody who waits for the rows ends the rest.
-            drop(tokio::time::timeout(rest, waiting.wait_for(|count| *count > 0)).await);
-        }
+        self.step(ledger.store(), part).await?;
+        let rest = (begun.elapsed() * REST).clamp(SHORTEST_REST, LONGEST_REST);
+        let mut waiting = self.waiting.subscribe();
+        // Somebody who waits for the rows ends the rest.
+        drop(tokio::time::timeout(rest, waiting.wait_for(|count| *count > 0)).await);
         Ok(())
     }
 

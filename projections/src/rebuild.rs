@@ -87,7 +87,7 @@ pub async fn rebuild(
              insert into public.{table} select * from {schema}.{table};"
         );
     }
-    finish.push_str(&format!("reset role; drop schema {schema} cascade;"));
+    finish = format!("{finish} reset role; drop schema {schema} cascade;");
     sqlx::raw_sql(AssertSqlSafe(finish)).execute(&mut *transaction).await?;
     transaction.commit().await?;
     connection.close().await?;

@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub operator_token: Setting,
     /// `on` or `off`.
     pub rate_limits: Setting,
+    /// Parts of a new database.
+    pub parts: Setting,
 }
 
 struct Sources {
@@ -133,6 +135,7 @@ impl Config {
             master_key: find("master_key", None),
             operator_token: find("operator_token", None),
             rate_limits: sources.find("rate_limits", None, None, Some("on")),
+            parts: sources.find("parts", None, None, Some("2")),
         };
         if !matches!(config.rate_limits.get(), Some("on" | "off")) {
             bail!("rate_limits must be on or off");
@@ -140,7 +143,7 @@ impl Config {
         Ok(config)
     }
 
-    fn all(&self) -> [&Setting; 12] {
+    fn all(&self) -> [&Setting; 13] {
         [
             &self.data_dir,
             &self.listen,
@@ -154,6 +157,7 @@ impl Config {
             &self.master_key,
             &self.operator_token,
             &self.rate_limits,
+            &self.parts,
         ]
     }
 
@@ -167,9 +171,18 @@ impl Config {
                 (Some(value), false) => format!("{value:?}"),
             };
             // Writing to a string can't fail.
-            drop(writeln!(text, "{} = {value}  # {}", setting.name, setting.source));
+            let _infallible = writeln!(text, "{} = {value}  # {}", setting.name, setting.source);
         }
         text.trim_end().to_owned()
+    }
+
+    /// Returns the number of parts of a new database (ADR 0002).
+    pub fn parts(&self) -> Result<i16> {
+        let text = self.parts.require()?;
+        match text.parse() {
+            Ok(parts) if (1..=30).contains(&parts) => Ok(parts),
+            _ => bail!("parts must be 1 to 30"),
+        }
     }
 
     /// Returns the data directory as an absolute path.

@@ -97,16 +97,23 @@ impl Instance {
             Some(token) => token.to_owned(),
             None => secret(&dir, "operator.token")?,
         };
-        for name in ["uploads", "scratch", "objects"] {
-            fs::create_dir_all(dir.join(name))?;
+        for name in ["uploads", "scratch"] {
+            // We hold the lock, so what lies here was left by a process that was killed.
+            match fs::remove_dir_all(dir.join(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| name.to_owned());
+                }
+                _ => fs::create_dir(dir.join(name))?,
+            }
         }
+        fs::create_dir_all(dir.join("objects"))?;
         Ok(Self { dir, master_key, operator_token, _lock: lock })
     }
 
     /// Starts the embedded database, or uses the configured one, and brings its schema up to date.
     pub(crate) async fn database(&self, config: &Config) -> Result<Database> {
         let database = self.connect(config).await?;
-        let migrated = firsthand_eventstore::migrate(&database.owner_url).await;
+        let migrated = firsthand_eventstore::migrate(&database.owner_url, config.parts()?).await;
         if let Err(error) = migrated {
             if let Some(cluster) = database.cluster {
                 cluster.stop().await;

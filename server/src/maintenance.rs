@@ -35,7 +35,7 @@ async fn close(database: Database) {
 /// Brings the schema up to date.
 pub(crate) async fn migrate(config: &Config) -> Result<ExitCode> {
     let (_instance, database) = open(config).await?;
-    let migrated = firsthand_eventstore::migrate(&database.owner_url).await;
+    let migrated = firsthand_eventstore::migrate(&database.owner_url, config.parts()?).await;
     close(database).await;
     migrated?;
     println!("the schema is up to date");

@@ -81,6 +81,13 @@ impl Service {
             .context("the database can't be reached")?;
         let clock: Clock = Arc::new(firsthand_adapters::clock::system);
         let ledger = Ledger::open(&store, &clock, &LedgerConfig::default(), &tracker).await?;
+        let (polled, polling) = (ledger.clone(), stop.clone());
+        tracker.spawn(async move {
+            tokio::select! {
+                () = polling.cancelled() => (),
+                () = firsthand_eventstore::subscription::poll_heads(&polled) => (),
+            }
+        });
         let objects = ObjectStore::new(objects);
         objects.ensure_bucket().await.context("object storage can't be reached")?;
         let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS));

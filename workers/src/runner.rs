@@ -97,7 +97,7 @@ impl Runner {
     pub async fn run(&self, reactors: &Follower, stop: &CancellationToken) {
         let mut moved = reactors.moved();
         loop {
-            if let Err(error) = self.round().await {
+            if let Err(error) = self.round(stop).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "tasks can't be leased");
             }
             tokio::select! {
@@ -109,11 +109,14 @@ impl Runner {
     }
 
     /// Leases as much as there are free slots, until nothing is due.
-    async fn round(&self) -> Result<(), StoreError> {
+    async fn round(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         let store = self.context.ledger.store();
         loop {
             let mut begun = 0;
             for part in queue::due_parts(store, self.context.now()).await? {
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
                 let permit = self.permit().await?;
                 let now = self.context.now();
                 let free = i64::try_from(self.slots.available_permits()).unwrap_or(0) + 1;

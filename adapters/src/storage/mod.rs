@@ -6,7 +6,6 @@ mod encode;
 
 pub use client::ObjectStore;
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -82,7 +81,9 @@ pub(crate) fn info(
     size: Option<i64>,
     content_type: Option<String>,
     etag: Option<String>,
-    metadata: Option<HashMap<String, String>>,
+    #[expect(clippy::disallowed_types, reason = "the SDK's own type")] metadata: Option<
+        std::collections::HashMap<String, String>,
+    >,
     modified: Option<DateTime>,
 ) -> ObjectInfo {
     ObjectInfo {

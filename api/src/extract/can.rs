@@ -22,7 +22,7 @@ macro_rules! demands {
     ($($(#[$meta:meta])* $name:ident = [$($scope:ident),*];)*) => {$(
         $(#[$meta])*
         #[derive(Debug)]
-        pub struct $name;
+        pub(crate) struct $name;
         impl Demand for $name {
             const ONE_OF: &'static [Scope] = &[$(Scope::$scope),*];
         }
@@ -107,7 +107,7 @@ impl<D: Demand> FromRequestParts<AppState> for Can<D> {
         };
         if let Some(context) = parts.extensions.get::<Arc<RequestContext>>() {
             // Set once: a request is authorized once.
-            drop(context.book.set(key.book()));
+            context.book.get_or_init(|| key.book());
         }
         if let Some(first) = D::ONE_OF.first()
             && !D::ONE_OF.iter().any(|scope| key.scopes.grants(*scope))

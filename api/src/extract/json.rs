@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// A JSON body. An empty one reads as `{}`, since the published client sends none where nothing is
 /// to be said (spec section 1, rule 2).
@@ -41,8 +42,26 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
     }
 }
 
+/// Says whether a string in a body holds U+0000, which PostgreSQL's text and jsonb can't.
+fn holds_nul(body: &[u8]) -> bool {
+    fn found(value: &Value) -> bool {
+        match value {
+            Value::String(text) => text.contains('\0'),
+            Value::Array(items) => items.iter().any(found),
+            Value::Object(fields) => {
+                fields.iter().any(|(name, value)| name.contains('\0') || found(value))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    serde_json::from_slice(body).is_ok_and(|value| found(&value))
+}
+
 /// Reads a body. Only when that fails is it read again to find out which field is wrong.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.windows(6).any(|window| window == br"\u0000") && holds_nul(body) {
+        return Err(ApiError::field("body", "must not contain the character U+0000"));
+    }
     if let Ok(value) = serde_json::from_slice(body) {
         return Ok(value);
     }

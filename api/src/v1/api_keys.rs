@@ -196,6 +196,7 @@ pub(crate) async fn rotate(
     let command = RotateApiKey {
         organization_id: buyer.organization_id,
         key_id,
+        granted_by: buyer.scopes,
         secret_hash: app.secrets.digest_hex("api-key", &secret),
         last4: secrets::last4(&secret),
     };

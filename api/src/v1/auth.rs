@@ -83,9 +83,7 @@ pub(crate) async fn sign_up(
         claimed.parse().map_err(|error| ApiError::Internal(format!("claim: {error}")))?;
     let part = app.store().part_of(StreamId::Organization(organization_id));
     let sealed = app.secrets.seal(&format!("email:{claimed}"), email.as_bytes());
-    if claimed == minted {
-        claims::file_personal_data(app.store(), part, &claimed, "email", &sealed).await?;
-    }
+    claims::file_personal_data(app.store(), part, &claimed, "email", &sealed).await?;
     let key_id = ApiKeyId::in_slot(app.mint(), organization_id.slot());
     let secret = secrets::mint(key_prefix(Environment::Live), key_id.ulid());
     let key = CreateApiKey {
@@ -100,7 +98,7 @@ pub(crate) async fn sign_up(
         expires_at: None,
         sandbox_lot: LotId::in_slot(app.mint(), organization_id.slot()),
     };
-    let idempotency = keyed.key("signup", &request);
+    let idempotency = keyed.key(&format!("signup:{organization_id}"), &request);
     let call = Call {
         command: SignUp { organization_id, name: request.name.trim().to_owned(), key },
         stream: StreamId::Organization(organization_id),
@@ -141,12 +139,21 @@ fn phone_number(text: &str) -> Result<String, ApiError> {
     }
 }
 
+/// Refuses a test key: what follows concerns the live book.
+fn must_be_live(buyer: &Can<Anybody>) -> Result<(), ApiError> {
+    match buyer.environment {
+        Environment::Live => Ok(()),
+        Environment::Test => Err(ApiError::LiveKeyNeeded),
+    }
+}
+
 /// `POST /v1/auth/phone`
 pub(crate) async fn send_phone_code(
     State(app): State<AppState>,
     buyer: Can<Anybody>,
     JsonBody(request): JsonBody<PhoneRequest>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
+    must_be_live(&buyer)?;
     let number = phone_number(&request.phone_number)?;
     match app.limits.phone_sender {
         PhoneSender::Fixed => (),
@@ -180,6 +187,7 @@ pub(crate) async fn verify_phone(
     keyed: Keyed,
     JsonBody(request): JsonBody<VerifyPhoneRequest>,
 ) -> Result<Response, ApiError> {
+    must_be_live(&buyer)?;
     let number = phone_number(&request.phone_number)?;
     let organization_id = buyer.organization_id;
     let stream = StreamId::Organization(organization_id);

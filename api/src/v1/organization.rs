@@ -152,6 +152,9 @@ pub(crate) async fn change_settings(
     keyed: Keyed,
     JsonBody(request): JsonBody<SettingsRequest>,
 ) -> Result<Response, ApiError> {
+    if buyer.environment == Environment::Test {
+        return Err(ApiError::LiveKeyNeeded);
+    }
     let scope = if request.touches_money() { Scope::BillingWrite } else { Scope::JobsWrite };
     if !(scope == Scope::JobsWrite && buyer.scopes.grants(Scope::BillingWrite)) {
         buyer.must_also(scope)?;

@@ -43,7 +43,7 @@ impl ApiKeyView {
             last_used_at: None,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
-            previous_secret_expires_at: key.previous.as_ref().map(|previous| previous.expires_at),
+            previous_secret_expires_at: key.previous.last().map(|previous| previous.expires_at),
             secret,
         }
     }

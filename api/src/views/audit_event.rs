@@ -50,6 +50,10 @@ fn redact(value: &mut Value, hide: &impl Fn(&str) -> String) {
             fields.remove("secret_hash");
             fields.remove("storage_key");
             for (name, field) in fields.iter_mut() {
+                if name == "metadata" {
+                    // The buyer's own words.
+                    continue;
+                }
                 if name == "worker_id"
                     && let Some(worker) = field.as_str()
                 {

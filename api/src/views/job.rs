@@ -39,6 +39,7 @@ struct SubmissionSummary {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the wire names amounts by their unit")]
 struct EscrowView {
     held_cents: Cents,
     spent_cents: Cents,

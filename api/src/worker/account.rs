@@ -70,12 +70,12 @@ pub(super) async fn register(
     let worker_id: WorkerId =
         claimed.parse().map_err(|error| ApiError::Internal(format!("claim: {error}")))?;
     let stream = StreamId::Worker(worker_id);
+    let part = app.store().part_of(stream);
+    let sealed = app.secrets.seal(&format!("email:{claimed}"), email.as_bytes());
+    claims::file_personal_data(app.store(), part, &claimed, "email", &sealed).await?;
     if claimed == minted {
-        let part = app.store().part_of(stream);
-        for (kind, text) in [("email", email.as_str()), ("name", request.name.trim())] {
-            let sealed = app.secrets.seal(&format!("{kind}:{claimed}"), text.as_bytes());
-            claims::file_personal_data(app.store(), part, &claimed, kind, &sealed).await?;
-        }
+        let sealed = app.secrets.seal(&format!("name:{claimed}"), request.name.trim().as_bytes());
+        claims::file_personal_data(app.store(), part, &claimed, "name", &sealed).await?;
     }
     let token = secrets::mint(secrets::WORKER_PREFIX, worker_id.ulid());
     let command = RegisterWorker {
@@ -87,7 +87,7 @@ pub(super) async fn register(
         command,
         stream,
         actor: worker_id.to_string(),
-        key: keyed.key("worker-registration", &request),
+        key: keyed.key(&format!("registration:{worker_id}"), &request),
     };
     let region = request.region;
     call.answer_secret(&app, &context, StatusCode::CREATED, move |_view| {

@@ -1,7 +1,7 @@
 //! Jobs as workers see them: browse, accept, give back, flag.
 
 use crate::app::AppState;
-use crate::command::{Call, to_json};
+use crate::command::{Call, refuse_or_replay, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Id, JsonBody, Keyed, ListQuery, Paging, WorkerAuth};
@@ -31,7 +31,7 @@ pub(super) struct AvailableQuery {
     cursor: Option<String>,
 }
 
-fn listing(job: AvailableJob) -> Value {
+fn listing(job: &AvailableJob) -> Value {
     let input = &job.listing.input;
     json!({
         "object": "available_job",
@@ -71,7 +71,7 @@ pub(super) async fn available(
         .into_iter()
         // A deadline counts from its own time on, whether or not it has been booked.
         .filter(|job| job.listing.input.deadline.is_none_or(|deadline| deadline > now))
-        .map(listing)
+        .map(|job| listing(&job))
         .collect();
     Ok(Json(ListView::new(Page { items, has_more }, |_| last)))
 }
@@ -121,8 +121,11 @@ pub(super) async fn accept(
     keyed: Keyed,
     Id(job_id): Id<JobId>,
 ) -> Result<Response, ApiError> {
-    may_work(&app, &auth).await?;
+    let key = keyed.key(&auth.id.to_string(), &());
     must_be_live(&app, job_id).await?;
+    if let Err(refusal) = may_work(&app, &auth).await {
+        return refuse_or_replay(&app, StreamId::Job(job_id), key.as_ref(), refusal).await;
+    }
     let submission_id = SubmissionId::in_slot(app.mint(), job_id.slot());
     let command = AcceptJob {
         job_id,
@@ -130,12 +133,7 @@ pub(super) async fn accept(
         worker_id: auth.id,
         worker_region: auth.worker.region.clone(),
     };
-    let call = Call {
-        command,
-        stream: StreamId::Job(job_id),
-        actor: auth.id.to_string(),
-        key: keyed.key(&auth.id.to_string(), &()),
-    };
+    let call = Call { command, stream: StreamId::Job(job_id), actor: auth.id.to_string(), key };
     call.answer(&app, &context, StatusCode::CREATED, move |view| {
         let submission = decision::submission(view, submission_id)?;
         Ok(to_json(&WorkerSubmissionView::new(submission_id, submission)))
@@ -166,7 +164,13 @@ pub(super) async fn withdraw(
     keyed: Keyed,
     Id(job): Id<JobId>,
 ) -> Result<Response, ApiError> {
-    let submission_id = active(&app, &auth, job).await?;
+    let submission_id = match active(&app, &auth, job).await {
+        Ok(submission) => submission,
+        Err(refusal) => {
+            let key = keyed.key(&auth.id.to_string(), &());
+            return refuse_or_replay(&app, StreamId::Job(job), key.as_ref(), refusal).await;
+        }
+    };
     give_back(&app, &context, &auth, &keyed, submission_id).await
 }
 
@@ -210,6 +214,7 @@ pub(super) async fn flag(
     if reason.is_empty() || reason.chars().count() > 1_000 {
         return Err(ApiError::field("reason", "must have 1 to 1000 characters"));
     }
+    must_be_live(&app, job_id).await?;
     let call = Call {
         command: FlagJob { job_id, worker_id: auth.id, reason },
         stream: StreamId::Job(job_id),

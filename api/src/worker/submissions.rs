@@ -3,7 +3,7 @@
 use super::jobs::give_back;
 use super::receive::{Upload, Wanted};
 use crate::app::AppState;
-use crate::command::{Call, to_json};
+use crate::command::{Call, refuse_or_replay, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
 use crate::extract::{Id, Keyed, ListQuery, Paging, WorkerAuth};
@@ -67,8 +67,14 @@ impl Incoming {
         let Self { app, context, auth, keyed, id, retry } = self;
         let submission = owned(&app, &auth, id).await?;
         let job = job(&app, submission.job_id).await?;
-        job.must_be_active()?;
-        UploadSubmission::check(&submission, retry, app.now())?;
+        let key = keyed.key(&auth.id.to_string(), &());
+        let checked = job
+            .must_be_active()
+            .and_then(|()| UploadSubmission::check(&submission, retry, app.now()));
+        if let Err(refusal) = checked {
+            let stream = StreamId::Submission(id);
+            return refuse_or_replay(&app, stream, key.as_ref(), refusal.into()).await;
+        }
         let form = form.map_err(|error| ApiError::field("body", chain(&error)))?;
         let accepted = job.input.accepted_formats.clone();
         let wanted = Wanted { submission_id: id, accepted };
@@ -91,7 +97,7 @@ impl Incoming {
             },
             stream: StreamId::Submission(id),
             actor: auth.id.to_string(),
-            key: keyed.key(&auth.id.to_string(), &()),
+            key,
         };
         call.answer(&app, &context, StatusCode::OK, move |view| {
             let submission = decision::submission(view, id)?;
@@ -102,15 +108,12 @@ impl Incoming {
 }
 
 /// A refusal may come before the bytes were read, so the connection can't be used again.
-fn finish(taken: Result<Response, ApiError>) -> Result<Response, ApiError> {
-    match taken {
-        Ok(response) => Ok(response),
-        Err(error) => {
-            let mut response = error.into_response();
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            Ok(response)
-        }
-    }
+fn finish(taken: Result<Response, ApiError>) -> Response {
+    taken.unwrap_or_else(|error| {
+        let mut response = error.into_response();
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    })
 }
 
 /// `POST /internal/worker/submissions/{id}/upload`
@@ -121,7 +124,7 @@ pub(super) async fn upload(
     keyed: Keyed,
     Id(id): Id<SubmissionId>,
     form: Result<Multipart, MultipartRejection>,
-) -> Result<Response, ApiError> {
+) -> Response {
     finish(Incoming { app, context, auth, keyed, id, retry: false }.take(form).await)
 }
 
@@ -133,7 +136,7 @@ pub(super) async fn retry(
     keyed: Keyed,
     Id(id): Id<SubmissionId>,
     form: Result<Multipart, MultipartRejection>,
-) -> Result<Response, ApiError> {
+) -> Response {
     finish(Incoming { app, context, auth, keyed, id, retry: true }.take(form).await)
 }
 

@@ -51,6 +51,8 @@ pub struct ApiKeyRotated {
     pub last4: String,
     /// Until when the old secret works.
     pub previous_secret_expires_at: Timestamp,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The key stopped working.

@@ -1,6 +1,7 @@
 //! Rotate an API key: a new secret for the same key (spec section 17 row 18).
 
 use super::events::{ApiKeyEvent, ApiKeyRotated};
+use super::scopes::Scopes;
 use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{ApiKeyId, Book, OrganizationId, StreamId};
 use crate::rejection::Rejection;
@@ -17,6 +18,8 @@ pub struct RotateApiKey {
     pub organization_id: OrganizationId,
     /// The key.
     pub key_id: ApiKeyId,
+    /// The scopes of the key that rotates it: nobody gets at scopes that he lacks.
+    pub granted_by: Scopes,
     /// Keyed hash of the new secret.
     pub secret_hash: String,
     /// Its last four characters.
@@ -50,10 +53,14 @@ impl Command for RotateApiKey {
         if !key.active(context.now) {
             return Err(Rejection::KeyRevoked);
         }
+        if key.scopes.iter().any(|scope| !self.granted_by.grants(scope)) {
+            return Err(Rejection::ScopeNotHeld);
+        }
         let rotated = ApiKeyRotated {
             secret_hash: self.secret_hash.clone(),
             last4: self.last4.clone(),
             previous_secret_expires_at: context.now.after(ROTATION_OVERLAP),
+            at: context.now,
         };
         Ok(Changes::none().append(StreamId::ApiKey(self.key_id), ApiKeyEvent::Rotated(rotated)))
     }

@@ -31,9 +31,10 @@ pub struct ApiKey {
     pub secret_hash: String,
     /// The last four characters of the secret.
     pub last4: String,
-    /// The secret before the last rotation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<PreviousSecret>,
+    /// Secrets that were rotated out less than the overlap ago, the latest last. A rotation that a
+    /// client repeats must not end the life of the secret that is in use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<PreviousSecret>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it stops working by itself.
@@ -65,7 +66,7 @@ impl ApiKey {
     pub fn opens(&self, secret_hash: &str, now: Timestamp) -> bool {
         self.active(now)
             && (self.secret_hash == secret_hash
-                || self.previous.as_ref().is_some_and(|previous| {
+                || self.previous.iter().any(|previous| {
                     previous.secret_hash == secret_hash && previous.expires_at > now
                 }))
     }
@@ -87,7 +88,8 @@ impl Aggregate for ApiKey {
                 self.expires_at = created.expires_at;
             }
             ApiKeyEvent::Rotated(rotated) => {
-                self.previous = Some(PreviousSecret {
+                self.previous.retain(|previous| previous.expires_at > rotated.at);
+                self.previous.push(PreviousSecret {
                     secret_hash: std::mem::take(&mut self.secret_hash),
                     expires_at: rotated.previous_secret_expires_at,
                 });

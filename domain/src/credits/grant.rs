@@ -73,6 +73,9 @@ impl Command for GrantCredits {
         };
         decision::organization(view, id)?;
         let account = decision::credits(view, self.book)?;
+        if self.amount <= Cents::ZERO {
+            return Err(Rejection::AmountOverflow);
+        }
         account.issued.plus(self.amount).ok_or(Rejection::AmountOverflow)?;
         let event =
             issue(self.lot_id, LotOrigin::Promotional, self.amount, &self.reason, context.now);

@@ -1,4 +1,5 @@
 //! What can happen to a job.
+#![expect(clippy::disallowed_types, reason = "serde's flatten names floats; there are none")]
 
 use super::create::JobInput;
 use crate::event::events;

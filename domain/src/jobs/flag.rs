@@ -6,7 +6,7 @@ use crate::ids::{Book, JobId, StreamId, WorkerId};
 use crate::rejection::Rejection;
 use crate::state::State;
 
-/// Records a worker's complaint.
+/// Records a worker's complaint, once for each worker.
 #[derive(Debug, Clone)]
 pub struct FlagJob {
     /// The job.
@@ -33,6 +33,9 @@ impl Command for FlagJob {
 
     fn decide(&self, view: &dyn View, _context: &Context) -> Result<Changes, Rejection> {
         let job = decision::job(view, self.job_id)?;
+        if job.flagged_by.contains(&self.worker_id) {
+            return Ok(Changes::none());
+        }
         job.must_be_active()?;
         let flagged = JobFlagged { worker_id: self.worker_id, reason: self.reason.clone() };
         Ok(Changes::none().append(StreamId::Job(self.job_id), JobEvent::Flagged(flagged)))

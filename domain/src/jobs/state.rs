@@ -9,7 +9,7 @@ use crate::rejection::Rejection;
 use crate::state::Aggregate;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A job's public status (spec section 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -105,9 +105,9 @@ pub struct Job {
     /// The buyer's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer_feedback: Option<String>,
-    /// How often workers flagged it.
-    #[serde(default)]
-    pub flags: u32,
+    /// Who flagged it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flagged_by: BTreeSet<WorkerId>,
     /// How many events the job has: it grows with every change.
     pub version: u64,
 }
@@ -218,7 +218,9 @@ impl Aggregate for Job {
                 self.buyer_rating = Some(rated.rating);
                 self.buyer_feedback.clone_from(&rated.feedback);
             }
-            JobEvent::Flagged(_) => self.flags = self.flags.saturating_add(1),
+            JobEvent::Flagged(flagged) => {
+                self.flagged_by.insert(flagged.worker_id);
+            }
         }
         self.update_status();
     }

@@ -56,6 +56,7 @@ impl Command for ChangeSettings {
         missing
     }
 
+    #[expect(clippy::similar_names, reason = "a change has a before and an after")]
     fn decide(&self, view: &dyn View, _context: &Context) -> Result<Changes, Rejection> {
         let settings = &decision::organization(view, self.organization_id)?.settings;
         let stream = StreamId::Organization(self.organization_id);

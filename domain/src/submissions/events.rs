@@ -1,4 +1,5 @@
 //! What can happen to a submission.
+#![expect(clippy::disallowed_types, reason = "serde's flatten names floats; there are none")]
 
 use crate::event::events;
 use crate::ids::{Book, FileId, JobId, SubmissionId, WorkerId};

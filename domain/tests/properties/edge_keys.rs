@@ -24,7 +24,13 @@ fn key(shop: &Shop, id: ApiKeyId) -> &ApiKey {
 fn rotate(shop: &mut Shop, key_id: ApiKeyId) -> Answer {
     let organization_id = shop.organization;
     let secret_hash = "second secret".into();
-    shop.world.run(&RotateApiKey { organization_id, key_id, secret_hash, last4: "efgh".into() })
+    shop.world.run(&RotateApiKey {
+        organization_id,
+        key_id,
+        granted_by: Scopes::all(),
+        secret_hash,
+        last4: "efgh".into(),
+    })
 }
 
 fn revoke(shop: &mut Shop, key_id: ApiKeyId, others: &[ApiKeyId], force: bool) -> Answer {

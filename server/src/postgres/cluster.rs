@@ -7,7 +7,7 @@ use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -88,17 +88,18 @@ impl Cluster {
     }
 
     async fn wait_until_ready(&mut self, bin: &Path) -> Result<()> {
-        let until = Instant::now() + START;
+        let mut until = Instant::now() + START;
         let pg_isready = bin.join("pg_isready");
         loop {
             let socket = self.socket_dir.join(".s.PGSQL.5432");
-            let ready = socket.exists() && {
-                let mut asked = Command::new(&pg_isready);
-                asked.arg("-q").arg("-h").arg(&self.socket_dir).arg("-t").arg("1");
-                asked.status().is_ok_and(|status| status.success())
-            };
-            if ready {
-                return Ok(());
+            let mut asked = tokio::process::Command::new(&pg_isready);
+            asked.arg("-q").arg("-h").arg(&self.socket_dir).arg("-t").arg("1");
+            let answer = if socket.exists() { asked.status().await?.code() } else { None };
+            match answer {
+                Some(0) => return Ok(()),
+                // It rejects connections: it recovers from a crash, however long that takes.
+                Some(1) => until = Instant::now() + START,
+                _ => (),
             }
             if self.ended.try_recv().is_ok() || Instant::now() > until {
                 let log = self.socket_dir.with_file_name("server.log");
@@ -117,7 +118,7 @@ impl Cluster {
     /// Returns when the server has ended by itself.
     pub(crate) async fn ended(&mut self) {
         // The sender is dropped at the latest when the server has ended.
-        drop((&mut self.ended).await);
+        let _closed = (&mut self.ended).await;
     }
 
     /// Stops the server: a fast shutdown, a hard one if that hangs.
@@ -126,7 +127,7 @@ impl Cluster {
             [(Signal::INT, FAST_STOP), (Signal::QUIT, HARD_STOP), (Signal::KILL, HARD_STOP)]
         {
             // It may have ended already; then there is nothing to signal.
-            drop(kill_process(self.pid, signal));
+            let _ended_already = kill_process(self.pid, signal);
             if tokio::time::timeout(patience, &mut self.ended).await.is_ok() {
                 return;
             }
@@ -183,7 +184,7 @@ async fn stop_orphan(cluster: &Path) -> Result<()> {
         if !serves(pid, cluster) {
             break;
         }
-        drop(kill_process(pid, signal));
+        let _ended_already = kill_process(pid, signal);
         let until = Instant::now() + patience;
         while serves(pid, cluster) && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -242,7 +243,7 @@ async fn spawn(
         };
         drop(spawned.send(Ok(child.id())));
         drop(child.wait());
-        drop(end.send(()));
+        let _stopping = end.send(());
     })?;
     let id = spawning.await?.context("postgres can't be started")?;
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("no process id")?;

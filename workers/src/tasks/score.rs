@@ -79,7 +79,8 @@ async fn earlier(
     submission: &Submission,
 ) -> Result<Vec<Earlier>, Trouble> {
     let head = context.ledger.head(task.part).map_or(0, |head| *head.borrow());
-    if !context.read_models.reach(task.part, head, PATIENCE).await {
+    let store = context.ledger.store();
+    if !context.read_models.reach(store, task.part, head, PATIENCE).await? {
         return Err(Trouble::Retry("the list of files is behind".to_owned()));
     }
     let mut earlier = Vec::new();

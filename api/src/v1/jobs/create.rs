@@ -2,7 +2,7 @@
 
 use super::parse::{CreateJobRequest, Defaults};
 use crate::app::AppState;
-use crate::command::Call;
+use crate::command::{Call, refuse_or_replay};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Can, JobsWrite, JsonBody, Keyed};
@@ -33,7 +33,12 @@ pub(crate) async fn create(
     } else {
         Defaults::default()
     };
-    let input = request.parse(defaults, app.now())?;
+    let input = match request.parse(defaults, app.now()) {
+        Ok(input) => input,
+        Err(refusal) => {
+            return refuse_or_replay(&app, book.stream(), key.as_ref(), refusal).await;
+        }
+    };
     let job_id = JobId::in_slot(app.mint(), buyer.organization_id.slot());
     let call = Call {
         command: CreateJob { book, job_id, input },

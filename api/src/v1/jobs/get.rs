@@ -127,16 +127,16 @@ impl Poll {
                 Ok(false) => Some((Ok(Bytes::from_static(b" ")), Some(poll))),
                 Ok(true) => {
                     let body = render(&poll.app, poll.book, poll.id, &poll.job).await;
-                    Some((body.map_err(cut), None))
+                    Some((body.map_err(|error| cut(&error)), None))
                 }
-                Err(error) => Some((Err(cut(error)), None)),
+                Err(error) => Some((Err(cut(&error)), None)),
             }
         })
     }
 }
 
 /// The status is sent already, so all that is left of an error is to cut the answer short.
-fn cut(error: ApiError) -> std::io::Error {
+fn cut(error: &ApiError) -> std::io::Error {
     tracing::error!(code = error.code(), detail = error.cause(), "a long-poll was cut short");
     std::io::Error::other(error.code())
 }
