@@ -59,6 +59,8 @@ pub(crate) struct PartRows {
     pub part: i16,
     pub expected_head: i64,
     pub recorded_at: i64,
+    /// When the batch was decided: stored keys are kept from then on.
+    pub answered_at: i64,
     pub events: EventRows,
     pub states: StateRows,
     pub keys: KeyRows,
@@ -108,7 +110,7 @@ with head as (
   returning 1
 ), answered as (
   insert into idempotency_keys (part, digest, book, request_hash, created_at, status, sealed, body)
-  select head.part, k.digest, k.book, k.request_hash, $4, k.status, k.sealed, k.body
+  select head.part, k.digest, k.book, k.request_hash, $31, k.status, k.sealed, k.body
   from head, unnest($25::bytea[], $26::text[], $27::bytea[], $28::smallint[], $29::bool[],
                     $30::bytea[])
     as k(digest, book, request_hash, status, sealed, body)
@@ -183,7 +185,7 @@ impl Appender {
     async fn append_part(&self, rows: &PartRows) -> Result<(), StoreError> {
         let (events, states, keys) = (&rows.events, &rows.states, &rows.keys);
         let count = rows.count();
-        let parameters: [&(dyn ToSql + Sync); 30] = [
+        let parameters: [&(dyn ToSql + Sync); 31] = [
             &rows.part,
             &rows.expected_head,
             &count,
@@ -214,6 +216,7 @@ impl Appender {
             &keys.status,
             &keys.sealed,
             &keys.body,
+            &rows.answered_at,
         ];
         let written = self.client.query_one(&self.statement, &parameters).await?;
         let wanted = [events.stream.len(), states.stream.len(), keys.digest.len()];

@@ -124,7 +124,7 @@ impl Batch {
                 sealed: answer.sealed.is_some(),
                 body: answer.sealed.clone().unwrap_or_else(|| answer.body.clone()),
             };
-            self.store_key(memory, (part, book), key.digest, &stored);
+            self.store_key(memory, (part, book, now), key.digest, &stored);
             memory.keys.insert(key.digest, stored);
             wrote = true;
         }
@@ -217,11 +217,13 @@ impl Batch {
     fn store_key(
         &mut self,
         memory: &Memory,
-        (part, book): (i16, Option<Book>),
+        (part, book, now): (i16, Option<Book>, Timestamp),
         digest: [u8; 32],
         stored: &StoredAnswer,
     ) {
-        let keys = &mut self.building(memory, part).rows.keys;
+        let rows = &mut self.building(memory, part).rows;
+        rows.answered_at = now.micros();
+        let keys = &mut rows.keys;
         keys.digest.push(digest.to_vec());
         keys.book.push(book.map(|book| book.to_string()).unwrap_or_default());
         keys.request_hash.push(stored.request_hash.to_vec());

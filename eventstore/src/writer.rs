@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 /// Most commands in one batch.
 const BATCH: usize = 1_024;
 /// Batches that may be on their way at a time.
-const IN_FLIGHT: usize = 2;
+const IN_FLIGHT: usize = 1;
 /// How often a command is decided before its caller is told that the log can't be written.
 const ATTEMPTS: u8 = 5;
 /// The pause between two attempts to reconnect.

@@ -16,11 +16,11 @@ pub const PAGE: i64 = 5_000;
 
 /// The log goes first: after a pass over a part that took `t`, a follower that has fallen behind
 /// rests for this many times `t`, unless somebody waits for it.
-const REST: u32 = 2;
+const REST: u32 = 4;
 
 /// The shortest and the longest rest: events of a short while are projected together.
 const SHORTEST_REST: Duration = Duration::from_millis(20);
-const LONGEST_REST: Duration = Duration::from_millis(250);
+const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// How often a waiting reader looks at the stored cursor: another process may be following.
 const LOOK: Duration = Duration::from_millis(100);

@@ -28,6 +28,8 @@ pub(crate) struct Running {
     /// The database.
     pub database: Database,
     service: Service,
+    /// The embedded object store: it ends after everything that uses it.
+    objects: (TaskTracker, CancellationToken),
 }
 
 impl Running {
@@ -37,9 +39,9 @@ impl Running {
         let mut database = instance.database(config).await?;
         let started = Self::start_service(&instance, &database, listen).await;
         match started {
-            Ok((service, s3_url)) => {
+            Ok((service, s3_url, objects)) => {
                 let base_url = format!("http://{}", service.address);
-                Ok(Self { base_url, s3_url, instance, database, service })
+                Ok(Self { base_url, s3_url, instance, database, service, objects })
             }
             Err(error) => {
                 if let Some(cluster) = database.cluster.take() {
@@ -54,7 +56,7 @@ impl Running {
         instance: &Instance,
         database: &Database,
         listen: &str,
-    ) -> Result<(Service, String)> {
+    ) -> Result<(Service, String, (TaskTracker, CancellationToken))> {
         let tracker = TaskTracker::new();
         let end = CancellationToken::new();
         let (objects, s3_url) = instance.objects(&tracker, &end).await?;
@@ -70,16 +72,18 @@ impl Running {
             listen,
             limits,
             roles: Roles::ALL,
-            end,
-            tracker,
         })
         .await?;
-        Ok((service, s3_url))
+        Ok((service, s3_url, (tracker, end)))
     }
 
     /// Stops everything, the database last.
     pub(crate) async fn stop(self) {
         self.service.stop().await;
+        let (tracker, end) = self.objects;
+        end.cancel();
+        tracker.close();
+        tracker.wait().await;
         if let Some(cluster) = self.database.cluster {
             cluster.stop().await;
         }

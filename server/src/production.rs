@@ -8,8 +8,6 @@ use anyhow::{Result, bail};
 use firsthand_adapters::storage::StoreConfig;
 use firsthand_api::{Limits, PhoneSender};
 use std::process::ExitCode;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// Everything that is unsafe to leave at its default.
 fn unsafe_defaults(config: &Config, allow_unlimited: bool) -> Vec<&'static str> {
@@ -85,8 +83,6 @@ pub(crate) async fn run(
         listen: config.listen.require()?,
         limits,
         roles,
-        end: CancellationToken::new(),
-        tracker: TaskTracker::new(),
     })
     .await?;
     println!("firsthand serves at http://{}", service.address);

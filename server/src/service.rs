@@ -44,7 +44,6 @@ pub(crate) struct Service {
     /// Where it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
-    end: CancellationToken,
     tracker: TaskTracker,
     connections: TaskTracker,
     store: Store,
@@ -64,16 +63,13 @@ pub(crate) struct Setup<'a> {
     pub limits: Limits,
     /// What this process does.
     pub roles: Roles,
-    /// Cancelled at the very end, after requests and tasks are finished.
-    pub end: CancellationToken,
-    /// Runs everything that is not a connection.
-    pub tracker: TaskTracker,
 }
 
 impl Service {
     /// Starts the service.
     pub(crate) async fn start(setup: Setup<'_>) -> Result<Self> {
-        let Setup { instance, database, objects, listen, limits, roles, end, tracker } = setup;
+        let Setup { instance, database, objects, listen, limits, roles } = setup;
+        let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
         let store = Store::connect(&database.service_url, POOL)
@@ -128,7 +124,7 @@ impl Service {
                 }
             });
         }
-        Ok(Self { address, stop, end, tracker, connections, store })
+        Ok(Self { address, stop, tracker, connections, store })
     }
 
     /// Stops: no new requests, those under way are finished, tasks end or lose their lease, the
@@ -137,7 +133,6 @@ impl Service {
         self.stop.cancel();
         self.connections.close();
         drop(tokio::time::timeout(END, self.connections.wait()).await);
-        self.end.cancel();
         self.tracker.close();
         drop(tokio::time::timeout(END, self.tracker.wait()).await);
         self.store.close().await;
