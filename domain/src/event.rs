@@ -17,6 +17,8 @@ macro_rules! events {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident($payload:ty) = $stored:literal, $version:literal;)* }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[allow(clippy::large_enum_variant, reason = "events are made one at a time and moved seldom")]
+        #[allow(clippy::allow_attributes, reason = "not every aggregate has a large event")]
         pub enum $name {
             $($(#[$vmeta])* #[serde(rename = $stored)] $variant($payload),)*
         }
@@ -64,7 +66,6 @@ macro_rules! union {
     ($($variant:ident($inner:ty)),* $(,)?) => {
         /// Any event of the log.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "events are made one at a time and moved seldom")]
         pub enum Event { $(#[doc = concat!("An event of ", stringify!($inner), ".")] $variant($inner)),* }
 
         $(impl From<$inner> for Event { fn from(event: $inner) -> Self { Self::$variant(event) } })*

@@ -88,6 +88,6 @@ media_types! {
     M4a = "audio/x-m4a", Audio, "m4b", alias "audio/m4a";
     /// MP4.
     Mp4 = "video/mp4", Video, "mp4";
-    /// QuickTime.
+    /// The container of Apple's cameras.
     Quicktime = "video/quicktime", Video, "mov";
 }

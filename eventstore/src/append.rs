@@ -136,6 +136,7 @@ impl std::fmt::Debug for Appender {
 /// The result of a batch, once the database has answered.
 pub(crate) type Committed = BoxFuture<'static, Result<(), StoreError>>;
 
+#[expect(clippy::similar_names, reason = "variables are named as what they hold")]
 impl Appender {
     /// Connects. The connection itself is driven on the tracker.
     pub(crate) async fn connect(store: &Store, tracker: &TaskTracker) -> Result<Self, StoreError> {
@@ -181,7 +182,6 @@ impl Appender {
         })
     }
 
-    #[expect(clippy::similar_names, reason = "the parameters are named as their columns")]
     async fn append_part(&self, rows: &PartRows) -> Result<(), StoreError> {
         let (events, states, keys) = (&rows.events, &rows.states, &rows.keys);
         let count = rows.count();

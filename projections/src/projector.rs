@@ -175,9 +175,7 @@ impl Follower {
         )
         .fetch_optional(&mut *transaction)
         .await?;
-        let at = if let Some(at) = at {
-            at
-        } else {
+        let Some(at) = at else {
             sqlx::query!(
                 "insert into cursors (part, projector) values ($1, $2) on conflict do nothing",
                 part,

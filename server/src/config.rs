@@ -177,7 +177,7 @@ impl Config {
     }
 
     /// Returns the number of parts of a new database (ADR 0002).
-    pub fn parts(&self) -> Result<i16> {
+    pub(crate) fn parts(&self) -> Result<i16> {
         let text = self.parts.require()?;
         match text.parse() {
             Ok(parts) if (1..=30).contains(&parts) => Ok(parts),

@@ -42,7 +42,7 @@ async fn gates(buyer: &Buyer) -> Vec<Gate> {
     let done = delivered(buyer, 75).await;
     let open = buyer.photo_job(1, 75).await;
     let file = text(&buyer.files_once(&done.job_id, 1).await[0], "id").to_owned();
-    let key = buyer.create_key(&json!({"name": "victim", "scopes": ["jobs:read"]})).await;
+    let key = buyer.create_key(&json!({"name": "victim", "scopes": ["keys:manage"]})).await;
     let (job, submission, key) = (&done.job_id, done.submission_id(), text(&key, "id"));
     let gate = |method, path: String, body, any_of| Gate { method, path, body, any_of };
     let get = |path: String, any_of| gate(Method::GET, path, None, any_of);

@@ -1,1 +1,94 @@
-fn main() {}
+//! The project's own commands, with nothing to install: `cargo xtask help`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
+
+mod postgres;
+mod queries;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "cargo xtask <command>
+  demo [ARGS]  install what is missing, build, run `firsthand demo`
+  test         install what is missing, then everything that must hold: formatting, lints, the
+               demo twice, generated files, every test
+  generate     renew .sqlx from the queries and the migrations
+  fmt          format everything
+  lint         clippy with the workspace's lints";
+
+type Result<T> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let result = match command.as_str() {
+        "demo" => demo(&rest),
+        "test" => test(),
+        "generate" => queries::generate(),
+        "fmt" => cargo(&["fmt", "--all"]),
+        "lint" => lint(),
+        _ => {
+            println!("{HELP}");
+            return if command == "help" { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// Runs a command in the root and shows it.
+fn run(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}").replace('"', "");
+    println!("\n> {shown}");
+    let status =
+        command.current_dir(root()).status().map_err(|error| format!("{shown}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
+}
+
+fn cargo_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(arguments);
+    command
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    run(&mut cargo_command(arguments))
+}
+
+fn demo(arguments: &[String]) -> Result<()> {
+    postgres::install()?;
+    let start = ["run", "--release", "--package", "firsthand-server", "--", "demo"];
+    run(cargo_command(&start).args(arguments))
+}
+
+fn lint() -> Result<()> {
+    cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn test() -> Result<()> {
+    postgres::install()?;
+    cargo(&["fmt", "--all", "--check"])?;
+    lint()?;
+    cargo(&["build", "--release", "--package", "firsthand-server"])?;
+    let data = root().join("target/demo-data");
+    if data.exists() {
+        std::fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+    }
+    // Once in a new data directory, and again in the same one.
+    for _ in 0..2 {
+        let binary = root().join("target/release/firsthand");
+        run(Command::new(binary).arg("demo").arg("--data").arg(&data))?;
+    }
+    queries::check()?;
+    cargo(&["test", "--release", "--workspace", "--no-fail-fast"])
+}

@@ -77,13 +77,13 @@ impl StorageError {
     }
 }
 
+/// Facts of an object from an answer of the SDK.
+#[expect(clippy::disallowed_types, reason = "the SDK's own type")]
 pub(crate) fn info(
     size: Option<i64>,
     content_type: Option<String>,
     etag: Option<String>,
-    #[expect(clippy::disallowed_types, reason = "the SDK's own type")] metadata: Option<
-        std::collections::HashMap<String, String>,
-    >,
+    metadata: Option<std::collections::HashMap<String, String>>,
     modified: Option<DateTime>,
 ) -> ObjectInfo {
     ObjectInfo {

@@ -1,5 +1,5 @@
 //! The client against the embedded store, over TCP.
-#![expect(clippy::disallowed_methods, reason = "tests")]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

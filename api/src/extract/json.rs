@@ -42,7 +42,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
     }
 }
 
-/// Says whether a string in a body holds U+0000, which PostgreSQL's text and jsonb can't.
+/// Says whether a string in a body holds U+0000, which Postgres' text and jsonb can't.
 fn holds_nul(body: &[u8]) -> bool {
     fn found(value: &Value) -> bool {
         match value {
@@ -61,6 +61,12 @@ fn holds_nul(body: &[u8]) -> bool {
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.windows(6).any(|window| window == br"\u0000") && holds_nul(body) {
         return Err(ApiError::field("body", "must not contain the character U+0000"));
+    }
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|first| *first != b'{')
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+    {
+        return Err(ApiError::field("body", "must be a JSON object"));
     }
     if let Ok(value) = serde_json::from_slice(body) {
         return Ok(value);

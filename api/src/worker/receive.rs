@@ -8,6 +8,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use firsthand_adapters::scorer;
 use firsthand_domain::Timestamp;
 use firsthand_domain::ids::{FileId, SubmissionId};
+use firsthand_domain::jobs::Location;
 use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::UploadedFile;
 use sha2::{Digest, Sha256};
@@ -47,6 +48,8 @@ pub(super) struct Wanted {
     pub submission_id: SubmissionId,
     /// Media types that are accepted.
     pub accepted: Vec<MediaType>,
+    /// Where files must be captured.
+    pub(crate) area: Option<Location>,
 }
 
 impl Upload {
@@ -54,7 +57,7 @@ impl Upload {
     pub(super) async fn receive(
         app: &AppState,
         wanted: &Wanted,
-        mut form: Multipart,
+        form: &mut Multipart,
     ) -> Result<Self, ApiError> {
         let mut upload = Self::default();
         let (mut latitude, mut longitude) = (None, None);

@@ -24,6 +24,11 @@ use firsthand_projections::{Page, worker_submissions};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What is read of a form that is refused: more than the largest image and sound.
+const MOST_DRAINED: usize = 128 * 1_024 * 1_024;
+const LONGEST_DRAIN: Duration = Duration::from_secs(15);
 
 /// Reads a submission of this worker; another worker's does not exist for this one.
 async fn owned(
@@ -62,24 +67,44 @@ struct Incoming {
 
 impl Incoming {
     /// Refuses before the bytes are received what would be refused after it; then receives,
-    /// stores and records. The recording decides anew: nothing is taken for granted.
+    /// stores and records. The recording decides anew: nothing is taken for granted. A form that
+    /// is refused is read to its end all the same, up to a bound: most clients look for an answer
+    /// only after they have sent everything.
     async fn take(self, form: Result<Multipart, MultipartRejection>) -> Result<Response, ApiError> {
-        let Self { app, context, auth, keyed, id, retry } = self;
-        let submission = owned(&app, &auth, id).await?;
-        let job = job(&app, submission.job_id).await?;
-        let key = keyed.key(&auth.id.to_string(), &());
-        let checked = job
-            .must_be_active()
-            .and_then(|()| UploadSubmission::check(&submission, retry, app.now()));
-        if let Err(refusal) = checked {
-            let stream = StreamId::Submission(id);
-            return refuse_or_replay(&app, stream, key.as_ref(), refusal.into()).await;
+        let mut form = form.map_err(|error| ApiError::field("body", chain(&error)))?;
+        let wanted = match self.check().await {
+            Ok(wanted) => wanted,
+            Err(refusal) => {
+                drain(form).await;
+                let key = self.keyed.key(&self.auth.id.to_string(), &());
+                let stream = StreamId::Submission(self.id);
+                return refuse_or_replay(&self.app, stream, key.as_ref(), refusal).await;
+            }
+        };
+        match Upload::receive(&self.app, &wanted, &mut form).await {
+            Ok(upload) => self.record(wanted, upload).await,
+            Err(refusal) => {
+                drain(form).await;
+                Err(refusal)
+            }
         }
-        let form = form.map_err(|error| ApiError::field("body", chain(&error)))?;
-        let accepted = job.input.accepted_formats.clone();
-        let wanted = Wanted { submission_id: id, accepted };
-        let upload = Upload::receive(&app, &wanted, form).await?;
-        let location_verified = job.input.location.map(|area| {
+    }
+
+    async fn check(&self) -> Result<Wanted, ApiError> {
+        let submission = owned(&self.app, &self.auth, self.id).await?;
+        let job = job(&self.app, submission.job_id).await?;
+        job.must_be_active()?;
+        UploadSubmission::check(&submission, self.retry, self.app.now())?;
+        Ok(Wanted {
+            submission_id: self.id,
+            accepted: job.input.accepted_formats,
+            area: job.input.location,
+        })
+    }
+
+    async fn record(self, wanted: Wanted, upload: Upload) -> Result<Response, ApiError> {
+        let Self { app, context, auth, keyed, id, retry } = self;
+        let location_verified = wanted.area.map(|area| {
             upload
                 .place
                 .is_some_and(|place| geo::within(place, (area.lat_e6, area.lng_e6), area.radius_m))
@@ -97,7 +122,7 @@ impl Incoming {
             },
             stream: StreamId::Submission(id),
             actor: auth.id.to_string(),
-            key,
+            key: keyed.key(&auth.id.to_string(), &()),
         };
         call.answer(&app, &context, StatusCode::OK, move |view| {
             let submission = decision::submission(view, id)?;
@@ -105,6 +130,23 @@ impl Incoming {
         })
         .await
     }
+}
+
+/// Reads the rest of a form and throws it away, up to a bound in bytes and time.
+async fn drain(mut form: Multipart) {
+    let draining = async {
+        let mut read = 0;
+        while let Ok(Some(mut field)) = form.next_field().await {
+            while let Ok(Some(chunk)) = field.chunk().await {
+                read += chunk.len();
+                if read > MOST_DRAINED {
+                    return;
+                }
+            }
+        }
+    };
+    // Who is slower than that is cut off.
+    drop(tokio::time::timeout(LONGEST_DRAIN, draining).await);
 }
 
 /// A refusal may come before the bytes were read, so the connection can't be used again.

@@ -74,6 +74,8 @@ pub(crate) struct Model {
     pub(crate) books: BTreeMap<Book, BookModel>,
     pub(crate) jobs: BTreeMap<JobId, JobModel>,
     pub(crate) submissions: BTreeMap<SubmissionId, SubmissionModel>,
+    /// Who flagged which job: a second time changes nothing.
+    pub(crate) flags: std::collections::BTreeSet<(JobId, firsthand_domain::ids::WorkerId)>,
 }
 
 impl Model {
@@ -122,7 +124,11 @@ impl Model {
             AnyCommand::ExpireJob(c) => Ok(self.expire_job(c.job_id, now)),
             AnyCommand::Rate(c) => Ok(self.rate(c)),
             AnyCommand::Flag(c) => Ok(match self.jobs.get(&c.job_id) {
-                Some(job) if job.active() => Verdict::Changed,
+                Some(_) if self.flags.contains(&(c.job_id, c.worker_id)) => Verdict::Unchanged,
+                Some(job) if job.active() => {
+                    self.flags.insert((c.job_id, c.worker_id));
+                    Verdict::Changed
+                }
                 _ => Verdict::Refused,
             }),
             AnyCommand::Accept(c) => self.accept(c, now, facts),

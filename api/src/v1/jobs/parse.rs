@@ -25,14 +25,6 @@ const METADATA_VALUE: usize = 500;
 /// The furthest deadline.
 const LONGEST: Span = Span::days(366);
 
-/// A place on the wire.
-#[derive(Debug, Deserialize, Serialize)]
-struct LocationBody {
-    lat: Value,
-    lng: Value,
-    radius_km: Value,
-}
-
 /// The body of `POST /v1/jobs`. Unknown fields are ignored.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct CreateJobRequest {
@@ -49,7 +41,7 @@ pub(crate) struct CreateJobRequest {
     min_width: Option<i64>,
     min_height: Option<i64>,
     worker_guidelines: Option<String>,
-    location: Option<LocationBody>,
+    location: Option<Value>,
     deadline: Option<String>,
     max_workers: Option<i64>,
     metadata: Option<BTreeMap<String, Value>>,
@@ -114,11 +106,15 @@ impl Check {
         known
     }
 
-    fn location(&mut self, location: Option<&LocationBody>) -> Option<Location> {
-        let location = location?;
-        let lat_e6 = location.lat.as_number().and_then(|lat| geo::degrees_e6(lat, 90));
-        let lng_e6 = location.lng.as_number().and_then(|lng| geo::degrees_e6(lng, 180));
-        let radius_m = location.radius_km.as_number().and_then(geo::kilometres_m);
+    fn location(&mut self, location: Option<&Value>) -> Option<Location> {
+        let location = location.filter(|location| !location.is_null())?;
+        if !location.is_object() {
+            self.wrong("location", "must be an object with lat, lng and radius_km");
+            return None;
+        }
+        let lat_e6 = location["lat"].as_number().and_then(|lat| geo::degrees_e6(lat, 90));
+        let lng_e6 = location["lng"].as_number().and_then(|lng| geo::degrees_e6(lng, 180));
+        let radius_m = location["radius_km"].as_number().and_then(geo::kilometres_m);
         if lat_e6.is_none() {
             self.wrong("location.lat", "must be -90 to 90");
         }
