@@ -18,7 +18,7 @@ pub mod states;
 pub mod worker_submissions;
 
 pub use page::{Page, PageRequest};
-pub use projector::{Follower, Projector, Rows};
+pub use projector::{Follower, Pace, Projector, Rows};
 
 use firsthand_eventstore::codec::Recorded;
 use sqlx::PgConnection;

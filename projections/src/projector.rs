@@ -7,19 +7,20 @@ use firsthand_eventstore::{Ledger, Store, StoreError, subscription};
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Events that are read and folded at a time.
 pub const PAGE: i64 = 5_000;
 
-/// The log goes first: after a pass over a part that took `t`, a follower that has fallen behind
-/// rests for this many times `t`, unless somebody waits for it.
+/// The log goes first: while it is being written to, whoever has followed for a time `t` rests for
+/// this many times `t`, unless a reader waits for the rows.
 const REST: u32 = 4;
 
 /// The shortest and the longest rest: events of a short while are projected together.
-const SHORTEST_REST: Duration = Duration::from_millis(20);
+const SHORTEST_REST: Duration = Duration::from_millis(5);
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// How often a waiting reader looks at the stored cursor: another process may be following.
@@ -59,24 +60,43 @@ impl std::fmt::Debug for Projector {
     }
 }
 
+/// What the followers of a process share: one of them is at work at a time, and all know whether a
+/// reader waits. So together they take a bounded share of a busy machine.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    turn: Arc<Semaphore>,
+    waiting: watch::Sender<usize>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { turn: Arc::new(Semaphore::new(1)), waiting: watch::Sender::new(0) }
+    }
+}
+
 /// Runs projectors over all parts, with one cursor for each part.
 #[derive(Debug)]
 pub struct Follower {
     cursor: &'static str,
     projectors: &'static [Projector],
     positions: BTreeMap<i16, watch::Sender<i64>>,
-    waiting: watch::Sender<usize>,
+    pace: Pace,
     moved: watch::Sender<u64>,
 }
 
 impl Follower {
     /// Makes a follower; nothing runs yet.
-    pub fn new(store: &Store, cursor: &'static str, projectors: &'static [Projector]) -> Self {
+    pub fn new(
+        store: &Store,
+        cursor: &'static str,
+        projectors: &'static [Projector],
+        pace: &Pace,
+    ) -> Self {
         Self {
             cursor,
             projectors,
             positions: store.all_parts().map(|part| (part, watch::Sender::new(0))).collect(),
-            waiting: watch::Sender::new(0),
+            pace: pace.clone(),
             moved: watch::Sender::new(0),
         }
     }
@@ -106,7 +126,7 @@ impl Follower {
         if *reached.borrow() >= position {
             return Ok(true);
         }
-        let _waiting = Waiting::register(&self.waiting);
+        let _waiting = Waiting::register(&self.pace.waiting);
         let until = tokio::time::Instant::now() + patience;
         loop {
             let waited =
@@ -155,11 +175,17 @@ impl Follower {
         if head <= at && at > 0 {
             return Ok(());
         }
+        let Ok(_turn) = self.pace.turn.acquire().await else { return Ok(()) };
         let begun = tokio::time::Instant::now();
         self.step(ledger.store(), part).await?;
-        let rest = (begun.elapsed() * REST).clamp(SHORTEST_REST, LONGEST_REST);
-        let mut waiting = self.waiting.subscribe();
-        // Somebody who waits for the rows ends the rest.
+        let busy = ledger.head(part).is_some_and(|now| *now.borrow() > head);
+        let rest = if busy {
+            (begun.elapsed() * REST).clamp(SHORTEST_REST, LONGEST_REST)
+        } else {
+            SHORTEST_REST
+        };
+        let mut waiting = self.pace.waiting.subscribe();
+        // A reader who waits ends the rest.
         drop(tokio::time::timeout(rest, waiting.wait_for(|count| *count > 0)).await);
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::instance::{Database, Instance};
 use anyhow::{Context, Result, bail};
 use firsthand_eventstore::verify::{Report, verify_part};
 use firsthand_eventstore::{Store, StoreError};
-use firsthand_projections::{CURSOR, Follower, READ_MODELS, rebuild as projections};
+use firsthand_projections::{CURSOR, Follower, Pace, READ_MODELS, rebuild as projections};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -46,7 +46,7 @@ pub(crate) async fn migrate(config: &Config) -> Result<ExitCode> {
 /// compares.
 pub(crate) async fn check(owner_url: &str, service_url: &str) -> Result<Report, StoreError> {
     let store = Store::connect(service_url, 4).await?;
-    let follower = Follower::new(&store, CURSOR, READ_MODELS);
+    let follower = Follower::new(&store, CURSOR, READ_MODELS, &Pace::default());
     let mut report = Report::default();
     for part in store.all_parts() {
         // The first step of a new part only makes its cursor.

@@ -8,7 +8,7 @@ use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::Parts;
 use firsthand_api::{AppState, Limits, router};
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
-use firsthand_projections::{CURSOR, Follower, READ_MODELS};
+use firsthand_projections::{CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{CURSOR as REACTOR_CURSOR, REACTORS, Runner, WorkerContext, run_schedules};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,7 +86,8 @@ impl Service {
         });
         let objects = ObjectStore::new(objects);
         objects.ensure_bucket().await.context("object storage can't be reached")?;
-        let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS));
+        let pace = Pace::default();
+        let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS, &pace));
         if roles.projections {
             follow(&tracker, &ledger, &read_models, &stop);
         }
@@ -98,7 +99,7 @@ impl Service {
                 clock: Arc::clone(&clock),
                 scratch_dir: instance.dir.join("scratch"),
             };
-            work(&tracker, &store, context, &stop);
+            work(&tracker, &pace, context, &stop);
         }
         let listener = TcpListener::bind(listen)
             .await
@@ -151,8 +152,8 @@ fn follow(
     }
 }
 
-fn work(tracker: &TaskTracker, store: &Store, context: WorkerContext, stop: &CancellationToken) {
-    let reactors = Arc::new(Follower::new(store, REACTOR_CURSOR, REACTORS));
+fn work(tracker: &TaskTracker, pace: &Pace, context: WorkerContext, stop: &CancellationToken) {
+    let reactors = Arc::new(Follower::new(context.ledger.store(), REACTOR_CURSOR, REACTORS, pace));
     follow(tracker, &context.ledger, &reactors, stop);
     let runner = Runner::new(context.clone(), tracker.clone());
     let running = stop.clone();

@@ -5,8 +5,12 @@ use crate::error::ApiError;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+/// What is read of a body that is too large.
+const MOST_DRAINED: usize = 32 * 1_024 * 1_024;
 
 /// A JSON body. An empty one reads as `{}`, since the published client sends none where nothing is
 /// to be said (spec section 1, rule 2).
@@ -25,13 +29,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
 
     async fn from_request(request: Request, app: &AppState) -> Result<Self, ApiError> {
         let json = is_json(&request);
-        let body = Bytes::from_request(request, app).await.map_err(|rejection| {
-            if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::BodyTooLarge
-            } else {
-                ApiError::MalformedJson
-            }
-        })?;
+        let body = receive(request, app).await?;
         if body.is_empty() {
             return parse(b"{}").map(Self);
         }
@@ -40,6 +38,32 @@ impl<T: DeserializeOwned> FromRequest<AppState> for JsonBody<T> {
         }
         parse(&body).map(Self)
     }
+}
+
+/// Reads a body. One that is too large is read on and thrown away, up to a bound: most clients look
+/// for an answer only after they have sent everything.
+async fn receive(request: Request, app: &AppState) -> Result<Bytes, ApiError> {
+    let declared = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length <= crate::JSON_LIMIT) {
+        let received = Bytes::from_request(request, app).await;
+        return received.map_err(|_cut_short| ApiError::MalformedJson);
+    }
+    let mut chunks = request.into_body().into_data_stream();
+    let mut kept = Vec::new();
+    let mut read = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_cut_short| ApiError::MalformedJson)?;
+        read += chunk.len();
+        if read <= crate::JSON_LIMIT {
+            kept.extend_from_slice(&chunk);
+        } else if read > MOST_DRAINED {
+            break;
+        }
+    }
+    if read > crate::JSON_LIMIT { Err(ApiError::BodyTooLarge) } else { Ok(Bytes::from(kept)) }
 }
 
 /// Says whether a string in a body holds U+0000, which Postgres' text and jsonb can't.
