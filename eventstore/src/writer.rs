@@ -25,7 +25,10 @@ use tokio_util::task::TaskTracker;
 /// Most commands in one batch.
 const BATCH: usize = 1_024;
 /// Batches that may be on their way at a time.
-const IN_FLIGHT: usize = 1;
+const IN_FLIGHT: usize = 2;
+/// A second batch is sent while one is on its way only if so many commands wait: small batches cost
+/// more than the wait.
+const SECOND_FROM: usize = 48;
 /// How often a command is decided before its caller is told that the log can't be written.
 const ATTEMPTS: u8 = 5;
 /// The pause between two attempts to reconnect.
@@ -111,7 +114,8 @@ impl Writer {
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Envelope>) {
         let mut taken = Vec::with_capacity(BATCH);
         loop {
-            let may_take = self.flights.len() < most_in_flight();
+            let may_take = self.flights.is_empty()
+                || (self.flights.len() < most_in_flight() && queue.len() >= SECOND_FROM);
             if may_take && !self.again.is_empty() {
                 taken.extend(self.again.drain(..));
                 // What came meanwhile joins the batch; nothing is waited for.
