@@ -45,6 +45,8 @@ async fn one(mut line: Line, log: &AckLog, book: &Arc<Book>) -> Result<Findings,
         log.uploads_of(book).into_iter().filter(|u| u.sent.load(Ordering::Relaxed)).collect();
     let mut findings = replays(&line, &acks).await;
     findings.absorb(still_there(&line, &acks).await);
+    // A score that arrives between two of the lists below would look like a difference between them.
+    settled(&mut line, book).await?;
     let listed = line.list(&book.token, "/v1/jobs").await?;
     findings.absorb(listing(&listed, &acks, &log.open_in(book)));
     let jobs = listed
@@ -59,6 +61,22 @@ async fn one(mut line: Line, log: &AckLog, book: &Arc<Book>) -> Result<Findings,
     findings.absorb(by(deadline, async || money::balanced(&mut line, &ledger).await).await);
     findings.absorb(by(deadline, async || audit::complete(&mut line, &ledger).await).await);
     Ok(findings)
+}
+
+/// Waits until no upload of the book waits for its score.
+async fn settled(line: &mut Line, book: &Arc<Book>) -> Result<(), String> {
+    const PENDING: &str = "/v1/submissions?status=pending_score";
+    let deadline = Instant::now() + CATCH_UP;
+    loop {
+        let pending = line.list(&book.token, PENDING).await?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{} uploads still wait for their score", pending.len()));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Each acknowledged key answers again, with the very bytes of the first answer.
