@@ -46,7 +46,8 @@ async fn one(mut line: Line, log: &AckLog, book: &Arc<Book>) -> Result<Findings,
     let mut findings = replays(&line, &acks).await;
     findings.absorb(still_there(&line, &acks).await);
     // A score that arrives between two of the lists below would look like a difference between them.
-    settled(&mut line, book).await?;
+    let deadline = Instant::now() + CATCH_UP;
+    findings.absorb(by(deadline, async || settled(&mut line, book).await).await);
     let listed = line.list(&book.token, "/v1/jobs").await?;
     findings.absorb(listing(&listed, &acks, &log.open_in(book)));
     let jobs = listed
@@ -63,20 +64,14 @@ async fn one(mut line: Line, log: &AckLog, book: &Arc<Book>) -> Result<Findings,
     Ok(findings)
 }
 
-/// Waits until no upload of the book waits for its score.
-async fn settled(line: &mut Line, book: &Arc<Book>) -> Result<(), String> {
-    const PENDING: &str = "/v1/submissions?status=pending_score";
-    let deadline = Instant::now() + CATCH_UP;
-    loop {
-        let pending = line.list(&book.token, PENDING).await?;
-        if pending.is_empty() {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(format!("{} uploads still wait for their score", pending.len()));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+/// No upload of the book waits for its score.
+async fn settled(line: &mut Line, book: &Arc<Book>) -> Result<Findings, String> {
+    let mut findings = Findings::default();
+    let pending = line.list(&book.token, "/v1/submissions?status=pending_score").await?;
+    if !pending.is_empty() {
+        findings.wrong(format!("{} uploads still wait for their score", pending.len()));
     }
+    Ok(findings)
 }
 
 /// Each acknowledged key answers again, with the very bytes of the first answer.
