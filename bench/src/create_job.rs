@@ -242,7 +242,9 @@ impl Bench<'_> {
         for connections in CONNECTIONS {
             step(self.began, &format!("{what}, {connections} connections"));
             self.cluster.checkpoint().await?;
-            figures.push(Figure::of(load(Arc::clone(templates), connections), processes).await?);
+            let figure = Figure::of(load(Arc::clone(templates), connections), processes).await?;
+            figure.print(what);
+            figures.push(figure);
         }
         figures.try_into().ok().context("two loads have two figures")
     }
