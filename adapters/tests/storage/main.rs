@@ -524,18 +524,21 @@ async fn a_cut_upload_leaves_nothing() {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&noise(400_000, 6)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(files(&dir.path().join("tmp")).len(), 1);
+    until_files(&dir.path().join("tmp"), 1).await;
     drop(stream);
-    for _ in 0..50 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        if files(&dir.path().join("tmp")).is_empty() {
-            let got = server.sdk().get_object().bucket(BUCKET).key("cut").send().await.unwrap();
-            assert_eq!(got.body.collect().await.unwrap().into_bytes(), &b"abc"[..]);
-            return server.stop().await;
-        }
+    until_files(&dir.path().join("tmp"), 0).await;
+    let got = server.sdk().get_object().bucket(BUCKET).key("cut").send().await.unwrap();
+    assert_eq!(got.body.collect().await.unwrap().into_bytes(), &b"abc"[..]);
+    server.stop().await;
+}
+
+/// Waits until a folder holds so many files.
+async fn until_files(folder: &Path, count: usize) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while files(folder).len() != count {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}", files(folder));
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("the temporary file of a cut upload stays");
 }
 
 #[tokio::test]
