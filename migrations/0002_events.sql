@@ -67,6 +67,7 @@ select case when events.stream like 'credits:%' then 'credits' else (
        schema_version::text as event_version,
        json_build_object(event_type, convert_from(payload, 'UTF8')::json) as payload,
        json_build_object('book', book, 'actor', actor, 'request_id', request_id,
-                         'recorded_at', recorded_at::text) as metadata
+                         'recorded_at', recorded_at::text) as metadata,
+       part
 from events;
 grant select on postgres_es_events to firsthand_writer;

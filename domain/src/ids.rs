@@ -46,6 +46,16 @@ fn parse(text: &str, prefix: &'static str) -> Result<Ulid, InvalidId> {
     if ulid.array_to_str(&mut buffer) == body { Ok(ulid) } else { Err(InvalidId(prefix)) }
 }
 
+/// Writes an identifier to a buffer of just its length.
+fn write<'a>(buffer: &'a mut [u8], prefix: &str, ulid: Ulid) -> &'a str {
+    let mut body = [0; ulid::ULID_LEN];
+    let body = ulid.array_to_str(&mut body);
+    for (to, from) in buffer.iter_mut().zip(prefix.bytes().chain(body.bytes())) {
+        *to = from;
+    }
+    std::str::from_utf8(buffer).unwrap_or_default()
+}
+
 macro_rules! ids {
     ($($(#[$meta:meta])* $name:ident = $prefix:literal),* $(,)?) => {$(
         $(#[$meta])*
@@ -100,7 +110,9 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                // Not by `Display`: every event and answer holds several.
+                let mut buffer = [0; $prefix.len() + ulid::ULID_LEN];
+                serializer.serialize_str(write(&mut buffer, $prefix, self.0))
             }
         }
 

@@ -4,6 +4,7 @@
 //! everything only if that succeeded; if another process was there first it fails, and with it the
 //! transaction of the batch (design D3, D5).
 
+use crate::column::Column;
 use crate::error::StoreError;
 use crate::store::Store;
 use firsthand_domain::merkle::Hash;
@@ -15,42 +16,42 @@ use tokio_util::task::TaskTracker;
 /// The events of one part of a batch, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct EventRows {
-    pub book: Vec<String>,
+    pub book: Column,
     pub sequence: Vec<i64>,
-    pub stream: Vec<String>,
+    pub stream: Column,
     pub version: Vec<i64>,
     pub event_type: Vec<&'static str>,
     pub schema_version: Vec<i16>,
     pub recorded_at: Vec<i64>,
-    pub actor: Vec<String>,
-    pub request_id: Vec<String>,
-    pub payload: Vec<Vec<u8>>,
-    pub leaf: Vec<Vec<u8>>,
+    pub actor: Column,
+    pub request_id: Column,
+    pub payload: Column,
+    pub leaf: Column,
 }
 
-/// The state rows of one part of a batch, column by column.
+/// State rows of one part of a batch, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct StateRows {
-    pub stream: Vec<String>,
+    pub stream: Column,
     pub kind: Vec<&'static str>,
-    pub book: Vec<String>,
+    pub book: Column,
     pub version: Vec<i64>,
     pub status: Vec<Option<&'static str>>,
-    pub parent: Vec<Option<String>>,
+    pub parent: Column,
     pub sequence: Vec<i64>,
-    pub frontier: Vec<Vec<u8>>,
-    pub state: Vec<Vec<u8>>,
+    pub frontier: Column,
+    pub state: Column,
 }
 
 /// The idempotency rows of one part of a batch, column by column.
 #[derive(Debug, Default)]
 pub(crate) struct KeyRows {
-    pub digest: Vec<Vec<u8>>,
-    pub book: Vec<String>,
-    pub request_hash: Vec<Vec<u8>>,
+    pub digest: Column,
+    pub book: Column,
+    pub request_hash: Column,
     pub status: Vec<i16>,
     pub sealed: Vec<bool>,
-    pub body: Vec<Vec<u8>>,
+    pub body: Column,
 }
 
 /// What a batch writes to one part.
@@ -62,7 +63,10 @@ pub(crate) struct PartRows {
     /// When the batch was decided: stored keys are kept from then on.
     pub answered_at: i64,
     pub events: EventRows,
-    pub states: StateRows,
+    /// Rows that are not there yet.
+    pub created: StateRows,
+    /// Rows that are there.
+    pub changed: StateRows,
     pub keys: KeyRows,
 }
 
@@ -74,12 +78,13 @@ impl PartRows {
 
     /// Returns the last event's position and leaf: what proves that the batch is in the log.
     pub(crate) fn witness(&self) -> Option<(i16, i64, Hash)> {
-        let leaf = Hash::try_from(self.events.leaf.last()?.as_slice()).ok()?;
+        let leaf = Hash::try_from(self.events.leaf.last()?).ok()?;
         Some((self.part, self.expected_head + self.count(), leaf))
     }
 }
 
-/// `1 / count(*)` fails the statement when the head is not where it was expected.
+/// `1 / count(*)` fails the statement when the head is not where it was expected. Rows that are new
+/// are inserted apart: to look for a conflict first costs an index scan and a log record each.
 const APPEND: &str = "
 with head as (
   update parts set head = $2 + $3, recorded_at = $4
@@ -96,29 +101,39 @@ with head as (
     with ordinality as e(book, sequence, stream, version, event_type, schema_version,
                          recorded_at, actor, request_id, payload, leaf, n)
   returning 1
-), saved as (
-  insert into streams as s (part, stream, kind, book, version, status, parent, sequence,
-                            frontier, state)
+), created as (
+  insert into streams (part, stream, kind, book, version, status, parent, sequence, frontier,
+                       state)
   select head.part, r.stream, r.kind, r.book, r.version, r.status, r.parent, r.sequence,
          r.frontier, r.state
   from head, unnest($16::text[], $17::text[], $18::text[], $19::bigint[], $20::text[],
                     $21::text[], $22::bigint[], $23::bytea[], $24::bytea[])
     as r(stream, kind, book, version, status, parent, sequence, frontier, state)
+  returning 1
+), changed as (
+  insert into streams as s (part, stream, kind, book, version, status, parent, sequence, frontier,
+                            state)
+  select head.part, r.stream, r.kind, r.book, r.version, r.status, null, r.sequence, r.frontier,
+         r.state
+  from head, unnest($25::text[], $26::text[], $27::text[], $28::bigint[], $29::text[],
+                    $30::bigint[], $31::bytea[], $32::bytea[])
+    as r(stream, kind, book, version, status, sequence, frontier, state)
   on conflict (part, stream) do update
   set version = excluded.version, status = excluded.status, sequence = excluded.sequence,
       frontier = excluded.frontier, state = excluded.state
   returning 1
 ), answered as (
   insert into idempotency_keys (part, digest, book, request_hash, created_at, status, sealed, body)
-  select head.part, k.digest, k.book, k.request_hash, $31, k.status, k.sealed, k.body
-  from head, unnest($25::bytea[], $26::text[], $27::bytea[], $28::smallint[], $29::bool[],
-                    $30::bytea[])
+  select head.part, k.digest, k.book, k.request_hash, $39, k.status, k.sealed, k.body
+  from head, unnest($33::bytea[], $34::text[], $35::bytea[], $36::smallint[], $37::bool[],
+                    $38::bytea[])
     as k(digest, book, request_hash, status, sealed, body)
   returning 1
 )
 select 1 / (select count(*) from head) as one,
        (select count(*) from appended) as appended,
-       (select count(*) from saved) as saved,
+       (select count(*) from created) as created,
+       (select count(*) from changed) as changed,
        (select count(*) from answered) as answered";
 
 /// An open append connection.
@@ -183,9 +198,10 @@ impl Appender {
     }
 
     async fn append_part(&self, rows: &PartRows) -> Result<(), StoreError> {
-        let (events, states, keys) = (&rows.events, &rows.states, &rows.keys);
+        let (events, keys) = (&rows.events, &rows.keys);
+        let (created, changed) = (&rows.created, &rows.changed);
         let count = rows.count();
-        let parameters: [&(dyn ToSql + Sync); 31] = [
+        let parameters: [&(dyn ToSql + Sync); 39] = [
             &rows.part,
             &rows.expected_head,
             &count,
@@ -201,15 +217,23 @@ impl Appender {
             &events.request_id,
             &events.payload,
             &events.leaf,
-            &states.stream,
-            &states.kind,
-            &states.book,
-            &states.version,
-            &states.status,
-            &states.parent,
-            &states.sequence,
-            &states.frontier,
-            &states.state,
+            &created.stream,
+            &created.kind,
+            &created.book,
+            &created.version,
+            &created.status,
+            &created.parent,
+            &created.sequence,
+            &created.frontier,
+            &created.state,
+            &changed.stream,
+            &changed.kind,
+            &changed.book,
+            &changed.version,
+            &changed.status,
+            &changed.sequence,
+            &changed.frontier,
+            &changed.state,
             &keys.digest,
             &keys.book,
             &keys.request_hash,
@@ -219,8 +243,13 @@ impl Appender {
             &rows.answered_at,
         ];
         let written = self.client.query_one(&self.statement, &parameters).await?;
-        let wanted = [events.stream.len(), states.stream.len(), keys.digest.len()];
-        for (column, wanted) in ["appended", "saved", "answered"].into_iter().zip(wanted) {
+        let wanted = [
+            ("appended", events.stream.len()),
+            ("created", created.stream.len()),
+            ("changed", changed.stream.len()),
+            ("answered", keys.digest.len()),
+        ];
+        for (column, wanted) in wanted {
             let found: i64 = written.try_get(column)?;
             if usize::try_from(found) != Ok(wanted) {
                 return Err(StoreError::corrupt(format_args!(

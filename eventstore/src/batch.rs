@@ -1,9 +1,9 @@
 //! A batch: commands decided one after the other against the states in memory, and the rows that
 //! they amount to.
 
-use crate::append::PartRows;
+use crate::append::{PartRows, StateRows};
 use crate::cache::{Cache, Cached};
-use crate::codec::{self, encode_event, encode_state};
+use crate::codec::{self, Recorded, encode_event, encode_state};
 use crate::error::{ExecuteError, StoreError};
 use crate::idempotency::{RecentKeys, StoredAnswer};
 use crate::ledger::{Meta, Reply};
@@ -11,6 +11,7 @@ use crate::writer::Envelope;
 use bytes::Bytes;
 use firsthand_domain::{Book, Changes, Context, Rejection, StreamId, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Where a part of the log ends.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,11 +49,13 @@ pub(crate) struct Batch {
     parts: BTreeMap<i16, Building>,
     /// The answers, in order of decision.
     pub waiting: Vec<Waiting>,
+    scratch: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
 struct Building {
     rows: PartRows,
+    recorded: Vec<Arc<Recorded>>,
     touched: BTreeMap<StreamId, Book>,
 }
 
@@ -143,6 +146,7 @@ impl Batch {
                     recorded_at: head.recorded_at,
                     ..PartRows::default()
                 },
+                recorded: Vec::new(),
                 touched: BTreeMap::new(),
             }
         })
@@ -159,17 +163,19 @@ impl Batch {
             return Ok(());
         }
         let book_name = book.to_string();
-        let mut scratch = Vec::with_capacity(1_024);
         self.building(memory, part);
         let Some(building) = self.parts.get_mut(&part) else { return Ok(()) };
+        let rows = &mut building.rows.events;
         // Everything is encoded before anything is applied: a failure leaves memory untouched.
-        let payloads: Vec<_> = changes
-            .events()
-            .iter()
-            .map(|(_, event)| encode_event(event))
-            .collect::<Result<_, _>>()?;
-        let numbered = (now.micros()..).zip(changes.into_events()).zip(payloads);
-        for ((recorded_at, (stream, event)), payload) in numbered {
+        let first = rows.payload.len();
+        for (_, event) in changes.events() {
+            if let Err(error) = rows.payload.push_with(|bytes| encode_event(event, bytes)) {
+                rows.payload.truncate(first);
+                return Err(error);
+            }
+        }
+        let numbered = (now.micros()..).zip(first..).zip(changes.into_events());
+        for ((recorded_at, index), (stream, event)) in numbered {
             let cached = memory.cache.get_or_new(stream);
             cached.version += 1;
             cached.state.evolve(&event);
@@ -190,25 +196,33 @@ impl Batch {
                 actor: &meta.actor,
                 request_id: &meta.request_id,
             };
-            let leaf = codec::leaf(&envelope, &payload, &mut scratch);
+            let leaf = codec::leaf(&envelope, rows.payload.get(index), &mut self.scratch);
             of_book.frontier.push(leaf);
-            let rows = &mut building.rows.events;
-            rows.book.push(book_name.clone());
+            rows.book.push(&book_name);
+            rows.stream.push(&stream_name);
             rows.sequence.push(sequence);
-            rows.stream.push(stream_name);
             rows.version.push(version);
             rows.event_type.push(event.name());
             rows.schema_version.push(event.schema_version());
             rows.recorded_at.push(recorded_at);
-            rows.actor.push(meta.actor.clone());
-            rows.request_id.push(meta.request_id.clone());
-            rows.payload.push(payload);
-            rows.leaf.push(leaf.to_vec());
+            rows.actor.push(&meta.actor);
+            rows.request_id.push(&meta.request_id);
+            rows.leaf.push(leaf);
             building.touched.insert(stream, book);
             let head = memory.heads.entry(part).or_default();
             head.position += 1;
             head.recorded_at = recorded_at;
             building.rows.recorded_at = recorded_at;
+            building.recorded.push(Arc::new(Recorded {
+                part,
+                position: head.position,
+                book,
+                sequence,
+                stream,
+                version,
+                recorded_at,
+                event,
+            }));
         }
         building.touched.insert(book.stream(), book);
         Ok(())
@@ -224,26 +238,40 @@ impl Batch {
         let rows = &mut self.building(memory, part).rows;
         rows.answered_at = now.micros();
         let keys = &mut rows.keys;
-        keys.digest.push(digest.to_vec());
-        keys.book.push(book.map(|book| book.to_string()).unwrap_or_default());
-        keys.request_hash.push(stored.request_hash.to_vec());
+        keys.digest.push(digest);
+        match book {
+            Some(book) => keys.book.push_text(book),
+            None => keys.book.push(""),
+        }
+        keys.request_hash.push(stored.request_hash);
         keys.status.push(i16::try_from(stored.status).unwrap_or(i16::MAX));
         keys.sealed.push(stored.sealed);
-        keys.body.push(stored.body.to_vec());
+        keys.body.push(&stored.body);
     }
 
     /// Adds the state rows of everything that was touched, once each, and returns what to write.
-    pub(crate) fn rows(&mut self, memory: &Memory) -> Result<Vec<PartRows>, StoreError> {
+    pub(crate) fn rows(&mut self, memory: &mut Memory) -> Result<Vec<PartRows>, StoreError> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for (_, mut building) in std::mem::take(&mut self.parts) {
             for (stream, book) in &building.touched {
-                if let Some(cached) = memory.cache.get(*stream) {
-                    push_state(&mut building.rows, *stream, *book, cached)?;
+                if let Some(cached) = memory.cache.get_mut(*stream) {
+                    let rows = &mut building.rows;
+                    let rows = if cached.stored { &mut rows.changed } else { &mut rows.created };
+                    push_state(rows, *stream, *book, cached)?;
+                    cached.stored = true;
                 }
             }
             parts.push(building.rows);
         }
         Ok(parts)
+    }
+
+    /// Takes the events of each part, to be kept in memory once they are committed.
+    pub(crate) fn recorded(&mut self) -> Vec<(i16, Vec<Arc<Recorded>>)> {
+        let take = |(part, building): (&i16, &mut Building)| {
+            (*part, std::mem::take(&mut building.recorded))
+        };
+        self.parts.iter_mut().map(take).collect()
     }
 
     /// Returns the streams that the batch touches.
@@ -253,22 +281,24 @@ impl Batch {
 }
 
 fn push_state(
-    rows: &mut PartRows,
+    rows: &mut StateRows,
     stream: StreamId,
     book: Book,
     cached: &Cached,
 ) -> Result<(), StoreError> {
     let listed = cached.state.listed();
-    let rows = &mut rows.states;
-    rows.stream.push(stream.to_string());
-    rows.kind.push(stream.kind());
-    rows.book.push(book.to_string());
+    rows.state.push_with(|bytes| encode_state(&cached.state, bytes))?;
+    rows.stream.push_text(stream);
     rows.version.push(cached.version);
     rows.status.push(listed.status);
-    rows.parent.push(listed.parent.map(|parent| parent.to_string()));
     rows.sequence.push(i64::try_from(cached.frontier.size()).unwrap_or(i64::MAX));
     rows.frontier.push(cached.frontier.to_bytes());
-    rows.state.push(encode_state(&cached.state)?);
+    rows.kind.push(stream.kind());
+    rows.book.push_text(book);
+    if !cached.stored {
+        // It never changes.
+        rows.parent.push_option(listed.parent);
+    }
     Ok(())
 }
 

@@ -15,12 +15,20 @@ pub(crate) struct Cached {
     pub frontier: Frontier,
     /// The last batch that touched or read the stream.
     pub used_in: u64,
+    /// Whether the stream has a row, or a batch on its way writes one.
+    pub stored: bool,
 }
 
 impl Cached {
     /// A stream without events.
     pub(crate) fn empty(stream: StreamId) -> Self {
-        Self { state: State::empty(stream), version: 0, frontier: Frontier::default(), used_in: 0 }
+        Self {
+            state: State::empty(stream),
+            version: 0,
+            frontier: Frontier::default(),
+            used_in: 0,
+            stored: false,
+        }
     }
 }
 
@@ -37,6 +45,11 @@ impl Cache {
     /// Returns a stream.
     pub(crate) fn get(&self, stream: StreamId) -> Option<&Cached> {
         self.streams.get(&stream)
+    }
+
+    /// Returns a stream for change.
+    pub(crate) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Cached> {
+        self.streams.get_mut(&stream)
     }
 
     /// Returns a stream for change; one that is not in memory is new.
@@ -57,7 +70,7 @@ impl Cache {
     /// Makes room: drops what no batch since `oldest_in_flight` has used, starting with the least
     /// recent half.
     pub(crate) fn sweep(&mut self, now: u64, oldest_in_flight: u64) {
-        let mut horizon = 1_u64 << 40;
+        let mut horizon = now.next_power_of_two();
         while self.streams.len() > CAPACITY && horizon > 0 {
             horizon /= 2;
             let limit = now.saturating_sub(horizon).min(oldest_in_flight);

@@ -3,7 +3,7 @@
 
 use crate::error::StoreError;
 use firsthand_domain::merkle::{Hash, leaf_hash};
-use firsthand_domain::{Event, State, StreamId};
+use firsthand_domain::{Book, Event, State, StreamId};
 use std::borrow::Cow;
 use std::io::Write;
 
@@ -15,7 +15,7 @@ pub struct Recorded {
     /// The position in the part, from 1, without gaps.
     pub position: i64,
     /// The book whose event it is.
-    pub book: String,
+    pub book: Book,
     /// The event's number in its book, from 1, without gaps.
     pub sequence: i64,
     /// The stream.
@@ -24,10 +24,6 @@ pub struct Recorded {
     pub version: i64,
     /// Microseconds since the epoch; strictly increasing within a part.
     pub recorded_at: i64,
-    /// Who caused it.
-    pub actor: String,
-    /// The request that caused it.
-    pub request_id: String,
     /// The event.
     pub event: Event,
 }
@@ -78,13 +74,9 @@ pub fn leaf(envelope: &Envelope<'_>, payload: &[u8], scratch: &mut Vec<u8>) -> H
     leaf_hash(scratch)
 }
 
-/// Writes an event's payload.
-pub fn encode_event(event: &Event) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = Vec::with_capacity(512);
-    event
-        .serialize_payload(&mut serde_json::Serializer::new(&mut bytes))
-        .map_err(StoreError::corrupt)?;
-    Ok(bytes)
+/// Writes an event's payload to the end of `bytes`.
+pub fn encode_event(event: &Event, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
+    event.serialize_payload(&mut serde_json::Serializer::new(bytes)).map_err(StoreError::corrupt)
 }
 
 /// Reads an event's payload, upcast to the present shape.
@@ -100,9 +92,9 @@ pub fn decode_event(
         .map_err(StoreError::corrupt)
 }
 
-/// Writes a stream's state.
-pub fn encode_state(state: &State) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(state).map_err(StoreError::corrupt)
+/// Writes a stream's state to the end of `bytes`.
+pub fn encode_state(state: &State, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
+    serde_json::to_writer(bytes, state).map_err(StoreError::corrupt)
 }
 
 /// Reads a stream's state.

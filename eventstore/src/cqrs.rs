@@ -9,9 +9,6 @@ use cqrs_es::persist::{
 };
 use serde_json::Value;
 
-/// Events held in a replay stream's channel at a time.
-const REPLAY_BUFFER: usize = 1_000;
-
 /// Reads our log for cqrs-es.
 #[derive(Debug, Clone)]
 pub struct LogRepository {
@@ -28,8 +25,10 @@ impl LogRepository {
         Self { store }
     }
 
+    /// Reads the events of one stream above a version, or of all streams of one part.
     async fn read<A: Aggregate>(
         &self,
+        part: i16,
         stream: Option<&str>,
         after: i64,
     ) -> Result<Vec<SerializedEvent>, StoreError> {
@@ -38,9 +37,10 @@ impl LogRepository {
                       event_type as "event_type!", event_version as "event_version!",
                       payload as "payload!: Value", metadata as "metadata!: Value"
                from postgres_es_events
-               where aggregate_type = $1 and ($2::text is null or aggregate_id = $2)
-                 and sequence > $3
+               where part = $1 and aggregate_type = $2
+                 and ($3::text is null or aggregate_id = $3) and sequence > $4
                order by aggregate_id, sequence"#,
+            part,
             A::TYPE,
             stream,
             after
@@ -62,13 +62,19 @@ impl LogRepository {
             .collect()
     }
 
-    async fn stream<A: Aggregate>(
+    async fn read_stream<A: Aggregate>(
         &self,
-        stream: Option<&str>,
-    ) -> Result<ReplayStream, PersistenceError> {
-        let events = self.read::<A>(stream, 0).await.map_err(failed)?;
-        let (mut feed, replay) =
-            ReplayStream::new(events.len().clamp(1, REPLAY_BUFFER.max(events.len())));
+        stream: &str,
+        after: i64,
+    ) -> Result<Vec<SerializedEvent>, PersistenceError> {
+        // What is no identifier of ours names no stream.
+        let Ok(id) = stream.parse() else { return Ok(Vec::new()) };
+        self.read::<A>(self.store.part_of(id), Some(stream), after).await.map_err(failed)
+    }
+
+    /// Feeds events to a replay; it is closed when all are fed.
+    async fn replay(events: Vec<SerializedEvent>) -> Result<ReplayStream, PersistenceError> {
+        let (mut feed, replay) = ReplayStream::new(events.len().max(1));
         for event in events {
             feed.push(Ok(event)).await?;
         }
@@ -81,7 +87,7 @@ impl PersistedEventRepository for LogRepository {
         &self,
         aggregate_id: &str,
     ) -> Result<Vec<SerializedEvent>, PersistenceError> {
-        self.read::<A>(Some(aggregate_id), 0).await.map_err(failed)
+        self.read_stream::<A>(aggregate_id, 0).await
     }
 
     async fn get_last_events<A: Aggregate>(
@@ -90,7 +96,7 @@ impl PersistedEventRepository for LogRepository {
         last_sequence: usize,
     ) -> Result<Vec<SerializedEvent>, PersistenceError> {
         let after = i64::try_from(last_sequence).map_err(failed)?;
-        self.read::<A>(Some(aggregate_id), after).await.map_err(failed)
+        self.read_stream::<A>(aggregate_id, after).await
     }
 
     async fn get_snapshot<A: Aggregate>(
@@ -113,10 +119,14 @@ impl PersistedEventRepository for LogRepository {
         &self,
         aggregate_id: &str,
     ) -> Result<ReplayStream, PersistenceError> {
-        self.stream::<A>(Some(aggregate_id)).await
+        Self::replay(self.read_stream::<A>(aggregate_id, 0).await?).await
     }
 
     async fn stream_all_events<A: Aggregate>(&self) -> Result<ReplayStream, PersistenceError> {
-        self.stream::<A>(None).await
+        let mut events = Vec::new();
+        for part in self.store.all_parts() {
+            events.extend(self.read::<A>(part, None, 0).await.map_err(failed)?);
+        }
+        Self::replay(events).await
     }
 }

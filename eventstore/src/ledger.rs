@@ -1,5 +1,6 @@
 //! The handle that commands are given to.
 
+use crate::codec::Recorded;
 use crate::error::{ExecuteError, StoreError};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::published::Published;
@@ -119,7 +120,7 @@ impl Ledger {
         config: &LedgerConfig,
         tracker: &TaskTracker,
     ) -> Result<Self, StoreError> {
-        let published = Arc::new(Published::new(store.all_parts()));
+        let published = Arc::new(Published::new(&store.all_parts().collect::<Vec<_>>()));
         let mut writers = Vec::new();
         let count = config.writers.clamp(1, usize::from(store.parts()).max(1));
         for n in 0..count {
@@ -169,10 +170,22 @@ impl Ledger {
 
     /// Tells the ledger about a head that somebody read from the database.
     pub fn saw_head(&self, part: i16, head: i64) {
-        if self.published.advance(part, head) {
+        if self.published.is_foreign(part, head) && self.published.advance(part, head) {
             // Somebody else has written: what is in memory may be older.
             self.published.forget();
         }
+    }
+
+    /// Returns how many commands the latest batch held: how hard the ledger is pressed, for those
+    /// who can wait.
+    pub fn pressure(&self) -> usize {
+        self.published.pressure()
+    }
+
+    /// Returns up to `limit` events of a part above a position, if this process has written them
+    /// lately; `None` says to read them from the database.
+    pub fn recent(&self, part: i16, after: i64, limit: i64) -> Option<Vec<Arc<Recorded>>> {
+        self.published.recent(part, after, limit)
     }
 
     /// Returns the stored answer to a key, for requests that are refused before they reach the

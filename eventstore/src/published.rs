@@ -1,9 +1,12 @@
 //! What commits publish to the rest of the process: heads, changed streams, and the few states that
 //! every request needs (keys, workers, balances).
 
+use crate::codec::Recorded;
+use crate::recent::Recent;
 use firsthand_domain::{State, StreamId};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{Notify, watch};
 
@@ -29,15 +32,23 @@ impl States {
 #[derive(Debug)]
 pub(crate) struct Published {
     heads: BTreeMap<i16, watch::Sender<i64>>,
+    /// Where each part ends once the batches that are on their way have landed.
+    expected: BTreeMap<i16, AtomicI64>,
+    recent: BTreeMap<i16, Mutex<Recent>>,
+    latest_batch: AtomicUsize,
     states: RwLock<States>,
     waiters: Mutex<FxHashMap<StreamId, Arc<Notify>>>,
 }
 
 impl Published {
     /// Begins with the parts' heads unknown.
-    pub(crate) fn new(parts: impl Iterator<Item = i16>) -> Self {
+    pub(crate) fn new(parts: &[i16]) -> Self {
+        let recent = || Mutex::new(Recent::new(parts.len()));
         Self {
-            heads: parts.map(|part| (part, watch::Sender::new(0))).collect(),
+            heads: parts.iter().map(|part| (*part, watch::Sender::new(0))).collect(),
+            expected: parts.iter().map(|part| (*part, AtomicI64::new(0))).collect(),
+            recent: parts.iter().map(|part| (*part, recent())).collect(),
+            latest_batch: AtomicUsize::new(0),
             states: RwLock::default(),
             waiters: Mutex::default(),
         }
@@ -46,6 +57,21 @@ impl Published {
     /// Says whether a stream's state is worth publishing: those that requests are authorized by.
     pub(crate) fn wants(stream: StreamId) -> bool {
         matches!(stream, StreamId::ApiKey(_) | StreamId::Worker(_) | StreamId::Credits(..))
+    }
+
+    /// Notes where a part will end when a batch that this process sends has landed; or, after a
+    /// failure, where it does end.
+    pub(crate) fn expect(&self, part: i16, head: i64) {
+        if let Some(expected) = self.expected.get(&part) {
+            expected.store(head, Ordering::Release);
+        }
+    }
+
+    /// Says whether a head that was read can only stem from another process. One that a batch on
+    /// its way explains is either that batch, or somebody else's and then the batch fails, which
+    /// makes its writer forget everything.
+    pub(crate) fn is_foreign(&self, part: i16, head: i64) -> bool {
+        self.expected.get(&part).is_none_or(|expected| head > expected.load(Ordering::Acquire))
     }
 
     /// Announces a part's head. Returns whether it is news.
@@ -64,6 +90,29 @@ impl Published {
     /// Returns a part's head as last committed or seen by this process, to be watched.
     pub(crate) fn head(&self, part: i16) -> Option<watch::Receiver<i64>> {
         self.heads.get(&part).map(watch::Sender::subscribe)
+    }
+
+    /// Notes how many commands a batch that has landed held.
+    pub(crate) fn landed(&self, commands: usize) {
+        self.latest_batch.store(commands, Ordering::Relaxed);
+    }
+
+    /// Returns how many commands the latest batch held: how many wait at a time.
+    pub(crate) fn pressure(&self) -> usize {
+        self.latest_batch.load(Ordering::Relaxed)
+    }
+
+    /// Keeps committed events of a part, in order, for those who follow closely.
+    pub(crate) fn remember(&self, part: i16, committed: Vec<Arc<Recorded>>) {
+        if let Some(recent) = self.recent.get(&part) {
+            recent.lock().unwrap_or_else(PoisonError::into_inner).push(committed);
+        }
+    }
+
+    /// Returns up to `limit` events of a part above a position, if they are in memory.
+    pub(crate) fn recent(&self, part: i16, after: i64, limit: i64) -> Option<Vec<Arc<Recorded>>> {
+        let recent = self.recent.get(&part)?;
+        recent.lock().unwrap_or_else(PoisonError::into_inner).after(after, limit)
     }
 
     /// Publishes the state of a stream after a commit.

@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::store::Store;
 use firsthand_domain::merkle::Frontier;
 use firsthand_domain::{State, StreamId};
+use std::sync::Arc;
 
 /// A stream's row.
 #[derive(Debug, Clone)]
@@ -51,40 +52,38 @@ pub async fn states(
 }
 
 /// Reads up to `limit` events of a part above a position, in order. Positions have no gaps and are
-/// taken under the part's row lock, so what is seen is complete.
+/// taken under the part's row lock, so what is seen is complete, and a page is a range: with a
+/// `limit`, a plan without statistics sorts everything that is above the position.
 pub async fn events_after(
     connection: &mut sqlx::PgConnection,
     part: i16,
     after: i64,
     limit: i64,
-) -> Result<Vec<Recorded>, StoreError> {
+) -> Result<Vec<Arc<Recorded>>, StoreError> {
     let rows = sqlx::query!(
         "select position, book, sequence, stream, version, event_type, schema_version,
-                recorded_at, actor, request_id, payload
+                recorded_at, payload
          from events
-         where part = $1 and position > $2
-         order by position
-         limit $3",
+         where part = $1 and position > $2 and position <= $3
+         order by position",
         part,
         after,
-        limit
+        after.saturating_add(limit)
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter()
         .map(|row| {
-            Ok(Recorded {
+            Ok(Arc::new(Recorded {
                 part,
                 position: row.position,
-                book: row.book,
+                book: row.book.parse().map_err(StoreError::corrupt)?,
                 sequence: row.sequence,
                 stream: row.stream.parse().map_err(StoreError::corrupt)?,
                 version: row.version,
                 recorded_at: row.recorded_at,
-                actor: row.actor,
-                request_id: row.request_id,
                 event: decode_event(&row.event_type, row.schema_version, &row.payload)?,
-            })
+            }))
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use crate::append::{Appender, Committed, PartRows};
 use crate::batch::{Batch, Head, Memory, Step, Waiting, is_alarming, missing};
 use crate::cache::Cached;
 use crate::canary::{Canary, seeded};
+use crate::codec::Recorded;
 use crate::error::{ExecuteError, StoreError};
 use crate::idempotency::KeyDigest;
 use crate::ledger::{Clock, Reply, Request};
@@ -26,9 +27,8 @@ use tokio_util::task::TaskTracker;
 const BATCH: usize = 1_024;
 /// Batches that may be on their way at a time.
 const IN_FLIGHT: usize = 2;
-/// A second batch is sent while one is on its way only if so many commands wait: small batches cost
-/// more than the wait.
-const SECOND_FROM: usize = 48;
+/// A second batch is sent while one is on its way only if so many commands wait.
+const SECOND_FROM: usize = 24;
 /// How often a command is decided before its caller is told that the log can't be written.
 const ATTEMPTS: u8 = 5;
 /// The pause between two attempts to reconnect.
@@ -53,10 +53,14 @@ pub(crate) struct Envelope {
 /// What proves that a batch is in the log: a part, a position and the leaf that stands there.
 pub(crate) type Witness = (i16, i64, Hash);
 
+/// What a batch tells the rest of the process: which streams it touches, and each part's events.
+type News = (Vec<StreamId>, Vec<(i16, Vec<Arc<Recorded>>)>);
+
 struct Flight {
     committed: Committed,
     waiting: Vec<Waiting>,
     changed: Vec<(StreamId, Option<Arc<State>>)>,
+    recorded: Vec<(i16, Vec<Arc<Recorded>>)>,
     heads: Vec<(i16, i64)>,
     witness: Option<Witness>,
     number: u64,
@@ -113,39 +117,38 @@ impl Writer {
     /// Runs until every handle is dropped and everything that was queued is answered.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Envelope>) {
         let mut taken = Vec::with_capacity(BATCH);
-        loop {
-            let may_take = self.flights.is_empty()
-                || (self.flights.len() < most_in_flight() && queue.len() >= SECOND_FROM);
-            if may_take && !self.again.is_empty() {
-                taken.extend(self.again.drain(..));
-                // What came meanwhile joins the batch; nothing is waited for.
-                while taken.len() < BATCH
-                    && let Ok(envelope) = queue.try_recv()
-                {
-                    taken.push(envelope);
-                }
+        let mut open = true;
+        while open || !taken.is_empty() || !self.again.is_empty() || !self.flights.is_empty() {
+            if self.flights.is_empty() || taken.len() >= self.enough_for_another() {
+                // What must be decided again goes first.
+                taken.splice(0..0, self.again.drain(..));
+            }
+            if !taken.is_empty() && taken.len() >= self.enough_for_another() {
                 self.take(&mut taken).await;
                 continue;
             }
+            let room = BATCH.saturating_sub(taken.len());
             tokio::select! {
                 biased;
                 result = landed(&mut self.flights), if !self.flights.is_empty() => {
                     self.land(result).await;
                 }
-                count = queue.recv_many(&mut taken, BATCH), if may_take => {
-                    if count == 0 {
-                        while !self.flights.is_empty() {
-                            let result = landed(&mut self.flights).await;
-                            self.land(result).await;
-                        }
-                        if self.again.is_empty() {
-                            return;
-                        }
-                        continue;
-                    }
-                    self.take(&mut taken).await;
+                // While a batch is on its way, the next one gathers.
+                count = queue.recv_many(&mut taken, room), if open && room > 0 => {
+                    open = count > 0;
                 }
             }
+        }
+    }
+
+    /// Returns how many commands make it worth while to send a batch now. While one is on its way,
+    /// a small one behind it would cost more than the wait, and a large one keeps the database busy
+    /// while this process decides.
+    fn enough_for_another(&self) -> usize {
+        match self.flights.back() {
+            None => 1,
+            Some(_) if self.flights.len() >= most_in_flight() => usize::MAX,
+            Some(flight) => SECOND_FROM.max(flight.waiting.len() / 2),
         }
     }
 
@@ -171,8 +174,9 @@ impl Writer {
             }
         }
         let touched = batch.touched();
-        match batch.rows(&self.memory) {
-            Ok(rows) => self.fly(batch, touched, rows).await,
+        let recorded = batch.recorded();
+        match batch.rows(&mut self.memory) {
+            Ok(rows) => self.fly(batch, (touched, recorded), rows).await,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "unwritable batch");
                 let lost = batch.waiting.into_iter().map(|waiting| waiting.envelope).collect();
@@ -181,9 +185,12 @@ impl Writer {
         }
     }
 
-    async fn fly(&mut self, batch: Batch, touched: Vec<StreamId>, rows: Vec<PartRows>) {
-        let heads =
+    async fn fly(&mut self, batch: Batch, (touched, recorded): News, rows: Vec<PartRows>) {
+        let heads: Vec<_> =
             rows.iter().map(|part| (part.part, part.expected_head + part.count())).collect();
+        for (part, head) in &heads {
+            self.published.expect(*part, *head);
+        }
         let witness = rows.iter().find_map(PartRows::witness);
         let changed = touched
             .into_iter()
@@ -209,6 +216,7 @@ impl Writer {
             committed,
             waiting,
             changed,
+            recorded,
             heads,
             witness,
             number,
@@ -253,6 +261,10 @@ impl Writer {
                 self.published.put(stream, state);
             }
             self.published.changed(stream);
+        }
+        self.published.landed(flight.waiting.len());
+        for (part, recorded) in flight.recorded {
+            self.published.remember(part, recorded);
         }
         for (part, head) in flight.heads {
             self.published.advance(part, head);
@@ -346,6 +358,7 @@ impl Writer {
         self.memory.heads = rows
             .into_iter()
             .map(|row| {
+                self.published.expect(row.part, row.head);
                 self.published.advance(row.part, row.head);
                 (row.part, Head { position: row.head, recorded_at: row.recorded_at })
             })
@@ -378,7 +391,8 @@ impl Writer {
             }
             for StateRow { stream, version, state, frontier } in rows {
                 let used_in = self.memory.batch;
-                self.memory.cache.insert(stream, Cached { state, version, frontier, used_in });
+                let cached = Cached { state, version, frontier, used_in, stored: true };
+                self.memory.cache.insert(stream, cached);
             }
             wanted = self.wanted(taken, &mut asked);
             rows = self.lookup.states(&wanted).await?;
@@ -441,7 +455,8 @@ fn seeded_append(appender: &Arc<Appender>, mut rows: Vec<PartRows>) -> Committed
             if seeded(Canary::IdempotencyAfterCommit) {
                 later.keys = std::mem::take(&mut part.keys);
             } else {
-                later.states = std::mem::take(&mut part.states);
+                later.created = std::mem::take(&mut part.created);
+                later.changed = std::mem::take(&mut part.changed);
             }
             behind.push(later);
         }

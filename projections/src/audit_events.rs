@@ -7,18 +7,19 @@ use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Writes the index rows of a batch.
 pub(crate) async fn project(
     connection: &mut PgConnection,
     part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<(), StoreError> {
     let jobs = jobs_of_submissions(connection, part, events).await?;
     let (mut books, mut positions) = (Vec::new(), Vec::new());
     let (mut types, mut job_ids) = (Vec::new(), Vec::new());
     for recorded in events {
-        books.push(recorded.book.clone());
+        books.push(recorded.book.to_string());
         positions.push(recorded.position);
         types.push(recorded.event.name().to_owned());
         job_ids.push(match recorded.stream {
@@ -57,7 +58,7 @@ fn job_of_money(event: &Event) -> Option<String> {
 async fn jobs_of_submissions(
     connection: &mut PgConnection,
     part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<BTreeMap<String, String>, StoreError> {
     let mut submissions: Vec<String> = events
         .iter()

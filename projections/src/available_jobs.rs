@@ -7,6 +7,7 @@ use firsthand_eventstore::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What workers see of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,15 +71,14 @@ fn fold(
 pub(crate) async fn project(
     connection: &mut PgConnection,
     part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<(), StoreError> {
     let mut changes = BTreeMap::new();
     for recorded in events {
         let (StreamId::Job(id), Event::Job(event)) = (recorded.stream, &recorded.event) else {
             continue;
         };
-        let book: Book = recorded.book.parse().map_err(StoreError::corrupt)?;
-        if matches!(book, Book::Organization(_, Environment::Live)) {
+        if matches!(recorded.book, Book::Organization(_, Environment::Live)) {
             fold(&mut changes, id.to_string(), event)?;
         }
     }

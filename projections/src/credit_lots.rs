@@ -1,11 +1,13 @@
 //! Lots: every lot ever issued, and where its cents are.
 
-use firsthand_domain::Event;
 use firsthand_domain::credits::{CreditEvent, Draw};
+use firsthand_domain::ids::LotId;
+use firsthand_domain::{Book, Event};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a batch changes of one lot.
 #[derive(Debug, Default)]
@@ -18,28 +20,28 @@ struct Delta {
 }
 
 /// A new lot: book, lot, origin, amount, end, time.
-type Issued = (String, String, &'static str, i64, Option<i64>, i64);
+type Issued = (Book, LotId, &'static str, i64, Option<i64>, i64);
 
 #[derive(Debug, Default)]
 struct Folded {
     issued: Vec<Issued>,
-    deltas: BTreeMap<(String, String), Delta>,
+    deltas: BTreeMap<(Book, LotId), Delta>,
 }
 
 impl Folded {
-    fn each(&mut self, book: &str, draws: &[Draw], apply: fn(&mut Delta, i64)) {
+    fn each(&mut self, book: Book, draws: &[Draw], apply: fn(&mut Delta, i64)) {
         for draw in draws {
-            let key = (book.to_owned(), draw.lot_id.to_string());
+            let key = (book, draw.lot_id);
             apply(self.deltas.entry(key).or_default(), draw.amount_cents.get());
         }
     }
 
     fn fold(&mut self, recorded: &Recorded, event: &CreditEvent) {
-        let book = recorded.book.as_str();
+        let book = recorded.book;
         match event {
             CreditEvent::Granted(granted) => self.issued.push((
-                book.to_owned(),
-                granted.lot_id.to_string(),
+                book,
+                granted.lot_id,
                 granted.origin.as_str(),
                 granted.amount_cents.get(),
                 granted.expires_at.map(firsthand_domain::Timestamp::micros),
@@ -61,7 +63,7 @@ impl Folded {
                     delta.remaining += amount;
                 });
                 for extension in &released.extended {
-                    let key = (book.to_owned(), extension.lot_id.to_string());
+                    let key = (book, extension.lot_id);
                     self.deltas.entry(key).or_default().expires_at =
                         Some(extension.expires_at.micros());
                 }
@@ -81,7 +83,7 @@ impl Folded {
 pub(crate) async fn project(
     connection: &mut PgConnection,
     part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<(), StoreError> {
     let mut folded = Folded::default();
     for recorded in events {
@@ -95,8 +97,8 @@ pub(crate) async fn project(
                                       held_cents, spent_cents, expired_cents, expires_at, created_at)
              values ($1, $2, $3, $4, $5, $5, 0, 0, 0, $6, $7)",
             part,
-            book,
-            lot,
+            book.to_string(),
+            lot.to_string(),
             origin,
             amount,
             *expires_at,
@@ -108,8 +110,8 @@ pub(crate) async fn project(
     if folded.deltas.is_empty() {
         return Ok(());
     }
-    let books: Vec<_> = folded.deltas.keys().map(|(book, _)| book.clone()).collect();
-    let lots: Vec<_> = folded.deltas.keys().map(|(_, lot)| lot.clone()).collect();
+    let books: Vec<_> = folded.deltas.keys().map(|(book, _)| book.to_string()).collect();
+    let lots: Vec<_> = folded.deltas.keys().map(|(_, lot)| lot.to_string()).collect();
     let remaining: Vec<_> = folded.deltas.values().map(|delta| delta.remaining).collect();
     let held: Vec<_> = folded.deltas.values().map(|delta| delta.held).collect();
     let spent: Vec<_> = folded.deltas.values().map(|delta| delta.spent).collect();

@@ -6,7 +6,8 @@ use firsthand_domain::{Book, Event};
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One movement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,12 +118,12 @@ fn files(count: u32) -> String {
 pub(crate) async fn project(
     connection: &mut PgConnection,
     part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<(), StoreError> {
-    let mut rows: Vec<(&str, CreditTransactionRow)> = events
+    let mut rows: Vec<(Book, CreditTransactionRow)> = events
         .iter()
         .filter_map(|recorded| match &recorded.event {
-            Event::Credits(event) => Some((recorded.book.as_str(), movement(recorded, event))),
+            Event::Credits(event) => Some((recorded.book, movement(recorded, event))),
             Event::Organization(_)
             | Event::ApiKey(_)
             | Event::Job(_)
@@ -135,7 +136,7 @@ pub(crate) async fn project(
     }
     let mut balances = balances(connection, part, &rows).await?;
     for (book, row) in &mut rows {
-        let (available, held) = balances.entry((*book).to_owned()).or_default();
+        let (available, held) = balances.entry(*book).or_default();
         *available += row.available_delta_cents;
         *held += row.held_delta_cents;
         (row.balance_after_cents, row.held_after_cents) = (*available, *held);
@@ -147,11 +148,10 @@ pub(crate) async fn project(
 async fn balances(
     connection: &mut PgConnection,
     part: i16,
-    rows: &[(&str, CreditTransactionRow)],
-) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
-    let mut books: Vec<String> = rows.iter().map(|(book, _)| (*book).to_owned()).collect();
-    books.sort_unstable();
-    books.dedup();
+    rows: &[(Book, CreditTransactionRow)],
+) -> Result<BTreeMap<Book, (i64, i64)>, StoreError> {
+    let books: BTreeSet<Book> = rows.iter().map(|(book, _)| *book).collect();
+    let books: Vec<String> = books.iter().map(ToString::to_string).collect();
     let found = sqlx::query!(
         r#"select b.book as "book!", t.balance_after_cents, t.held_after_cents
            from unnest($2::text[]) as b(book)
@@ -166,23 +166,26 @@ async fn balances(
     )
     .fetch_all(connection)
     .await?;
-    Ok(found
+    found
         .into_iter()
-        .map(|row| (row.book, (row.balance_after_cents, row.held_after_cents)))
-        .collect())
+        .map(|row| {
+            let book = row.book.parse().map_err(StoreError::corrupt)?;
+            Ok((book, (row.balance_after_cents, row.held_after_cents)))
+        })
+        .collect()
 }
 
 async fn insert(
     connection: &mut PgConnection,
     part: i16,
-    rows: &[(&str, CreditTransactionRow)],
+    rows: &[(Book, CreditTransactionRow)],
 ) -> Result<(), StoreError> {
     macro_rules! column {
         (|$row:ident| $value:expr) => {
             rows.iter().map(|(_, $row)| $value).collect::<Vec<_>>()
         };
     }
-    let books: Vec<String> = rows.iter().map(|(book, _)| (*book).to_owned()).collect();
+    let books: Vec<String> = rows.iter().map(|(book, _)| book.to_string()).collect();
     sqlx::query!(
         "insert into credit_transactions
            (part, book, position, type, amount_cents, available_delta_cents, held_delta_cents,

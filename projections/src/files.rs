@@ -6,12 +6,13 @@ use firsthand_domain::{Book, Event};
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// Writes what a batch changes, event by event: uploads are rare beside money.
 pub(crate) async fn project(
     connection: &mut PgConnection,
     part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<(), StoreError> {
     for recorded in events {
         let Event::Submission(event) = &recorded.event else { continue };
@@ -80,7 +81,7 @@ async fn upload(
              from streams s where s.part = $1 and s.stream = $4",
             part,
             file.file_id.to_string(),
-            recorded.book,
+            recorded.book.to_string(),
             submission,
             file.content_type.as_str(),
             i64::try_from(file.size_bytes).map_err(StoreError::corrupt)?,

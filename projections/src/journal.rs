@@ -6,19 +6,20 @@ use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use serde::Serialize;
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// Writes the legs of a batch.
 pub(crate) async fn project(
     connection: &mut PgConnection,
     part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<(), StoreError> {
     let (mut books, mut positions, mut legs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut accounts, mut amounts) = (Vec::new(), Vec::new());
     for recorded in events {
         let Event::Credits(event) = &recorded.event else { continue };
         for (leg, posting) in (0_i16..).zip(postings(event)) {
-            books.push(recorded.book.clone());
+            books.push(recorded.book.to_string());
             positions.push(recorded.position);
             legs.push(leg);
             accounts.push(posting.account.to_string());

@@ -22,6 +22,7 @@ pub use projector::{Follower, Pace, Projector, Rows};
 
 use firsthand_eventstore::codec::Recorded;
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// Name of the cursor that all read models share.
 pub const CURSOR: &str = "projections";
@@ -50,4 +51,4 @@ pub const READ_MODELS: &[Projector] = &[
 ];
 
 /// Rows of one part, as a projector is given them.
-pub type Batch<'a> = (&'a mut PgConnection, i16, &'a [Recorded]);
+pub type Batch<'a> = (&'a mut PgConnection, i16, &'a [Arc<Recorded>]);

@@ -12,12 +12,17 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Events that are read and folded at a time.
+/// Events that are read and folded at a time when nobody else needs the machine.
 pub const PAGE: i64 = 5_000;
 
-/// The log goes first: while it is being written to, whoever has followed for a time `t` rests for
-/// this many times `t`, unless a reader waits for the rows.
-const REST: u32 = 4;
+/// Events that are projected at a time behind a running ledger: a longer page would hold a thread and
+/// a connection for so long that requests notice.
+const SHORT_PAGE: i64 = 1_000;
+
+/// The log goes first: after a step that took a time `t`, a follower rests for `t` times the number of
+/// commands in the ledger's latest batch divided by this, unless a reader waits for the rows. So it
+/// takes all it needs of an idle machine and about a tenth of a loaded one.
+const PRESSURE: usize = 6;
 
 /// The shortest and the longest rest: events of a short while are projected together.
 const SHORTEST_REST: Duration = Duration::from_millis(5);
@@ -51,7 +56,7 @@ pub struct Projector {
     /// The table, which also names the projector.
     pub table: &'static str,
     /// Writes the rows of a batch of events of one part, in the caller's transaction.
-    pub project: for<'a> fn(&'a mut PgConnection, i16, &'a [Recorded]) -> Rows<'a>,
+    pub project: for<'a> fn(&'a mut PgConnection, i16, &'a [Arc<Recorded>]) -> Rows<'a>,
 }
 
 impl std::fmt::Debug for Projector {
@@ -177,13 +182,10 @@ impl Follower {
         }
         let Ok(_turn) = self.pace.turn.acquire().await else { return Ok(()) };
         let begun = tokio::time::Instant::now();
-        self.step(ledger.store(), part).await?;
-        let busy = ledger.head(part).is_some_and(|now| *now.borrow() > head);
-        let rest = if busy {
-            (begun.elapsed() * REST).clamp(SHORTEST_REST, LONGEST_REST)
-        } else {
-            SHORTEST_REST
-        };
+        let recent = |at| ledger.recent(part, at, SHORT_PAGE);
+        self.project(ledger.store(), part, SHORT_PAGE, recent).await?;
+        let pressure = u32::try_from(ledger.pressure() / PRESSURE).unwrap_or(u32::MAX);
+        let rest = begun.elapsed().saturating_mul(pressure).clamp(SHORTEST_REST, LONGEST_REST);
         let mut waiting = self.pace.waiting.subscribe();
         // A reader who waits ends the rest.
         drop(tokio::time::timeout(rest, waiting.wait_for(|count| *count > 0)).await);
@@ -192,6 +194,17 @@ impl Follower {
 
     /// Projects one page of a part: rows and cursor in one transaction. Returns how many events.
     pub async fn step(&self, store: &Store, part: i16) -> Result<usize, StoreError> {
+        self.project(store, part, PAGE, |_at| None).await
+    }
+
+    /// Does a step, with the events above the cursor from memory if `recent` has them.
+    async fn project(
+        &self,
+        store: &Store,
+        part: i16,
+        page: i64,
+        recent: impl FnOnce(i64) -> Option<Vec<Arc<Recorded>>> + Send,
+    ) -> Result<usize, StoreError> {
         let mut transaction = store.begin().await?;
         // The lock keeps a second process from projecting the same events.
         let at = sqlx::query_scalar!(
@@ -212,7 +225,10 @@ impl Follower {
             transaction.commit().await?;
             return Ok(0);
         };
-        let mut events = events_after(&mut transaction, part, at, PAGE).await?;
+        let mut events = match recent(at) {
+            Some(events) => events,
+            None => events_after(&mut transaction, part, at, page).await?,
+        };
         if seeded(Canary::PollingBySequence) {
             // The bug: what is not seen at the first look is never looked for again.
             events.retain(|event| event.position % 17 != 0);

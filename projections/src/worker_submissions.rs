@@ -5,12 +5,13 @@ use firsthand_domain::submissions::SubmissionEvent;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// Writes the acceptances of a batch.
 pub(crate) async fn project(
     connection: &mut PgConnection,
     _part: i16,
-    events: &[Recorded],
+    events: &[Arc<Recorded>],
 ) -> Result<(), StoreError> {
     let (mut workers, mut submissions, mut times) = (Vec::new(), Vec::new(), Vec::new());
     for recorded in events {

@@ -23,6 +23,7 @@ mod money;
 mod money_races;
 mod pagination;
 mod phone;
+mod postgres_es;
 mod scopes;
 mod scoring;
 mod settings;

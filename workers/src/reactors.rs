@@ -9,6 +9,7 @@ use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::tasks::{NewTask, TimerChanges};
 use firsthand_projections::Projector;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Name of the cursor that the reactors share.
 pub const CURSOR: &str = "reactors";
@@ -59,7 +60,7 @@ pub(crate) struct SubmissionTask {
 }
 
 /// Returns what events oblige to.
-fn react(events: &[Recorded]) -> Result<Vec<NewTask>, StoreError> {
+fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
     let mut owed = Vec::new();
     for recorded in events {
         let Event::Submission(event) = &recorded.event else { continue };
@@ -69,7 +70,7 @@ fn react(events: &[Recorded]) -> Result<Vec<NewTask>, StoreError> {
             owed.push(NewTask {
                 task_id: format!("{kind}:{}", recorded.position),
                 kind,
-                book: recorded.book.clone(),
+                book: recorded.book.to_string(),
                 payload: serde_json::to_vec(&task).map_err(StoreError::corrupt)?,
                 due_at: recorded.recorded_at,
             });
@@ -108,7 +109,7 @@ pub(crate) mod timer_kinds {
 }
 
 /// Returns what events make of the timers; the last word on each counts.
-fn timers(events: &[Recorded]) -> TimerChanges {
+fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
     let mut changes = TimerChanges::new();
     for recorded in events {
         let stream = recorded.stream;

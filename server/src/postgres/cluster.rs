@@ -224,6 +224,7 @@ async fn spawn(
         .args(["-c", "listen_addresses="])
         .args(["-c", "max_connections=120"])
         .args(["-c", "shared_buffers=256MB"])
+        .args(["-c", "min_wal_size=1GB"])
         .args(["-c", "max_wal_size=4GB"])
         .args(["-c", "checkpoint_timeout=15min"])
         .args(["-c", "log_min_messages=error"])
