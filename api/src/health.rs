@@ -5,7 +5,7 @@ use crate::error::ApiError;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use firsthand_eventstore::tasks;
+use firsthand_eventstore::{schema_version, tasks};
 use firsthand_projections::{CURSOR, projector};
 use serde_json::{Value, json};
 
@@ -19,19 +19,27 @@ pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Val
     if app.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "stopping"})));
     }
-    let lag = projector::lag(app.store(), CURSOR).await;
-    let reactors = projector::lag(app.store(), "reactors").await;
-    if let (Ok(projections), Ok(reactors)) = (lag, reactors) {
-        let body = json!({
-            "status": "ready",
-            "database": "ok",
-            "lag_events": {"projections": projections, "reactors": reactors},
-        });
-        (StatusCode::OK, Json(body))
-    } else {
+    let (version, projections, reactors) = tokio::join!(
+        schema_version(app.store()),
+        projector::lag(app.store(), CURSOR),
+        projector::lag(app.store(), "reactors"),
+    );
+    let (Ok(version), Ok(projections), Ok(reactors)) = (version, projections, reactors) else {
         let body = json!({"status": "unavailable", "database": "unreachable"});
-        (StatusCode::SERVICE_UNAVAILABLE, Json(body))
-    }
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body));
+    };
+    let (code, status) = if version.is_sufficient() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+    };
+    let body = json!({
+        "status": status,
+        "database": "ok",
+        "migrations": {"applied": version.applied, "wanted": version.wanted},
+        "lag_events": {"projections": projections, "reactors": reactors},
+    });
+    (code, Json(body))
 }
 
 /// Figures in Prometheus' text form.

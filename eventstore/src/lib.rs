@@ -30,5 +30,5 @@ mod writer;
 pub use error::{ExecuteError, StoreError};
 pub use idempotency::{IdempotencyKey, StoredAnswer};
 pub use ledger::{Answer, Clock, Ledger, LedgerConfig, Meta, Render, Reply, Request};
-pub use migrate::{create_database, migrate};
+pub use migrate::{SchemaVersion, create_database, migrate, schema_version};
 pub use store::{Store, TenantTransaction, WriterTransaction};

@@ -192,6 +192,7 @@ impl Writer {
             self.published.expect(*part, *head);
         }
         let witness = rows.iter().find_map(PartRows::witness);
+        let touches_jobs = touched.iter().any(|stream| matches!(stream, StreamId::Job(_)));
         let changed = touched
             .into_iter()
             .map(|stream| {
@@ -200,7 +201,8 @@ impl Writer {
             })
             .collect();
         let mut waiting = batch.waiting;
-        let early = seeded(Canary::AnswerBeforeCommit);
+        // Only where jobs change: with sign-ups and grants, the bug would show before the first crash.
+        let early = seeded(Canary::AnswerBeforeCommit) && touches_jobs;
         if early {
             for Waiting { envelope, reply, .. } in waiting.drain(..) {
                 drop(envelope.reply.send(reply));

@@ -184,7 +184,10 @@ impl Follower {
         let begun = tokio::time::Instant::now();
         let recent = |at| ledger.recent(part, at, SHORT_PAGE);
         self.project(ledger.store(), part, SHORT_PAGE, recent).await?;
-        let pressure = u32::try_from(ledger.pressure() / PRESSURE).unwrap_or(u32::MAX);
+        // A log that stood still meanwhile presses nobody, whatever its latest batch was.
+        let moved = ledger.head(part).is_some_and(|now| *now.borrow() > head);
+        let pressure = if moved { ledger.pressure() / PRESSURE } else { 0 };
+        let pressure = u32::try_from(pressure).unwrap_or(u32::MAX);
         let rest = begun.elapsed().saturating_mul(pressure).clamp(SHORTEST_REST, LONGEST_REST);
         let mut waiting = self.pace.waiting.subscribe();
         // A reader who waits ends the rest.

@@ -12,6 +12,19 @@ async fn a_running_service_is_alive_and_ready_without_a_key() {
 }
 
 #[tokio::test]
+async fn readiness_names_the_schema_and_how_far_each_projection_is_behind() {
+    let reply = anonymous().get("/readyz").await;
+    let ready = reply.json();
+    assert_eq!(ready["status"], "ready", "{reply}");
+    assert_eq!(ready["database"], "ok", "{reply}");
+    assert!(ready["migrations"]["applied"].as_i64() >= Some(1), "{reply}");
+    assert_eq!(ready["migrations"]["applied"], ready["migrations"]["wanted"], "{reply}");
+    for projection in ["projections", "reactors"] {
+        assert!(ready["lag_events"][projection].as_i64() >= Some(0), "{reply}");
+    }
+}
+
+#[tokio::test]
 async fn the_metrics_are_in_the_form_that_prometheus_reads() {
     anonymous().get("/livez").await;
     let reply = anonymous().get("/metrics").await;
