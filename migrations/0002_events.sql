@@ -3,7 +3,9 @@
 create table parts (
   part smallint primary key,
   head bigint not null default 0,
-  recorded_at bigint not null default 0
+  recorded_at bigint not null default 0,
+  -- The leaf of the last event: a number alone does not say whose events it counts.
+  leaf bytea not null default decode(repeat('00', 32), 'hex')
 );
 grant select, update on parts to firsthand_writer;
 

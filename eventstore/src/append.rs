@@ -59,6 +59,8 @@ pub(crate) struct KeyRows {
 pub(crate) struct PartRows {
     pub part: i16,
     pub expected_head: i64,
+    /// The leaf of the event at the expected head.
+    pub expected_leaf: Hash,
     pub recorded_at: i64,
     /// When the batch was decided: stored keys are kept from then on.
     pub answered_at: i64,
@@ -76,6 +78,11 @@ impl PartRows {
         i64::try_from(self.events.stream.len()).unwrap_or(i64::MAX)
     }
 
+    /// Returns the leaf of the last event once the rows are written.
+    pub(crate) fn last_leaf(&self) -> &[u8] {
+        self.events.leaf.last().unwrap_or(&self.expected_leaf)
+    }
+
     /// Returns the last event's position and leaf: what proves that the batch is in the log.
     pub(crate) fn witness(&self) -> Option<(i16, i64, Hash)> {
         let leaf = Hash::try_from(self.events.leaf.last()?).ok()?;
@@ -83,12 +90,14 @@ impl PartRows {
     }
 }
 
-/// `1 / count(*)` fails the statement when the head is not where it was expected. Rows that are new
+/// `1 / count(*)` fails the statement when the head is not what was expected: the position and the leaf
+/// of the event that stands there. The position alone would let a batch pass that was decided on one
+/// that failed, if another process wrote just as many events meanwhile. Rows that are new
 /// are inserted apart: to look for a conflict first costs an index scan and a log record each.
 const APPEND: &str = "
 with head as (
-  update parts set head = $2 + $3, recorded_at = $4
-  where part = $1 and head = $2
+  update parts set head = $2 + $3, recorded_at = $4, leaf = $41
+  where part = $1 and head = $2 and leaf = $40
   returning part
 ), appended as (
   insert into events (part, position, book, sequence, stream, version, event_type,
@@ -201,7 +210,7 @@ impl Appender {
         let (events, keys) = (&rows.events, &rows.keys);
         let (created, changed) = (&rows.created, &rows.changed);
         let count = rows.count();
-        let parameters: [&(dyn ToSql + Sync); 39] = [
+        let parameters: [&(dyn ToSql + Sync); 41] = [
             &rows.part,
             &rows.expected_head,
             &count,
@@ -241,6 +250,8 @@ impl Appender {
             &keys.sealed,
             &keys.body,
             &rows.answered_at,
+            &rows.expected_leaf.as_slice(),
+            &rows.last_leaf(),
         ];
         let written = self.client.query_one(&self.statement, &parameters).await?;
         let wanted = [

@@ -9,6 +9,7 @@ use crate::idempotency::{RecentKeys, StoredAnswer};
 use crate::ledger::{Meta, Reply};
 use crate::writer::Envelope;
 use bytes::Bytes;
+use firsthand_domain::merkle::Hash;
 use firsthand_domain::{Book, Changes, Context, Rejection, StreamId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(crate) struct Head {
     pub position: i64,
     /// The last time that was recorded.
     pub recorded_at: i64,
+    /// The leaf of the last event; zeros before the first.
+    pub leaf: Hash,
 }
 
 /// What the writer knows: the end of each of its parts, the states and the latest keys.
@@ -143,6 +146,7 @@ impl Batch {
                 rows: PartRows {
                     part,
                     expected_head: head.position,
+                    expected_leaf: head.leaf,
                     recorded_at: head.recorded_at,
                     ..PartRows::default()
                 },
@@ -212,6 +216,7 @@ impl Batch {
             let head = memory.heads.entry(part).or_default();
             head.position += 1;
             head.recorded_at = recorded_at;
+            head.leaf = leaf;
             building.rows.recorded_at = recorded_at;
             building.recorded.push(Arc::new(Recorded {
                 part,

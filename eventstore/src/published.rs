@@ -74,6 +74,11 @@ impl Published {
         self.expected.get(&part).is_none_or(|expected| head > expected.load(Ordering::Acquire))
     }
 
+    /// Says whether a part is known to go on beyond a head.
+    pub(crate) fn is_behind(&self, part: i16, head: i64) -> bool {
+        self.heads.get(&part).is_some_and(|known| *known.borrow() > head)
+    }
+
     /// Announces a part's head. Returns whether it is news.
     pub(crate) fn advance(&self, part: i16, head: i64) -> bool {
         self.heads.get(&part).is_some_and(|sender| {
@@ -146,6 +151,9 @@ impl Published {
 
     /// Forgets all states: another process has written, or may have.
     pub(crate) fn forget(&self) {
+        for recent in self.recent.values() {
+            recent.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         self.states.write().unwrap_or_else(PoisonError::into_inner).forget();
     }
 

@@ -33,6 +33,11 @@ impl Recent {
         self.events.drain(..surplus);
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+    }
+
     /// Returns up to `limit` events above a position; `None` if the next one is not here.
     pub(crate) fn after(&self, position: i64, limit: i64) -> Option<Vec<Arc<Recorded>>> {
         let first = self.events.front()?.position;

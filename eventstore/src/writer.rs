@@ -269,6 +269,10 @@ impl Writer {
             self.published.remember(part, recorded);
         }
         for (part, head) in flight.heads {
+            if self.published.is_behind(part, head) {
+                // Another process has written since: what was put may be older.
+                self.published.forget();
+            }
             self.published.advance(part, head);
         }
         for Waiting { envelope, reply, .. } in flight.waiting {
@@ -289,6 +293,10 @@ impl Writer {
     /// those, and puts the other commands back in front of the queue.
     async fn recover(&mut self, lost: Vec<Envelope>, charge: bool) {
         let mut known = BTreeMap::new();
+        for part in &self.parts {
+            // Until the heads are read again, none is explained by a batch of ours.
+            self.published.expect(*part, 0);
+        }
         loop {
             self.memory.cache.clear();
             self.memory.keys.clear();
@@ -352,7 +360,7 @@ impl Writer {
 
     async fn read_heads(&mut self) -> Result<(), StoreError> {
         let rows = sqlx::query!(
-            "select part, head, recorded_at from parts where part = any($1)",
+            "select part, head, recorded_at, leaf from parts where part = any($1)",
             &self.parts
         )
         .fetch_all(self.store.writer())
@@ -362,9 +370,11 @@ impl Writer {
             .map(|row| {
                 self.published.expect(row.part, row.head);
                 self.published.advance(row.part, row.head);
-                (row.part, Head { position: row.head, recorded_at: row.recorded_at })
+                let leaf = Hash::try_from(row.leaf.as_slice()).map_err(StoreError::corrupt)?;
+                let head = Head { position: row.head, recorded_at: row.recorded_at, leaf };
+                Ok((row.part, head))
             })
-            .collect();
+            .collect::<Result<_, StoreError>>()?;
         Ok(())
     }
 
@@ -451,6 +461,7 @@ fn seeded_append(appender: &Arc<Appender>, mut rows: Vec<PartRows>) -> Committed
             let mut later = PartRows {
                 part: part.part,
                 expected_head: part.expected_head + part.count(),
+                expected_leaf: Hash::try_from(part.last_leaf()).unwrap_or_default(),
                 recorded_at: part.recorded_at,
                 ..PartRows::default()
             };

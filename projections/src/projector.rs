@@ -21,8 +21,12 @@ const SHORT_PAGE: i64 = 1_000;
 
 /// The log goes first: after a step that took a time `t`, a follower rests for `t` times the number of
 /// commands in the ledger's latest batch divided by this, unless a reader waits for the rows. So it
-/// takes all it needs of an idle machine and about a tenth of a loaded one.
+/// takes all it needs of an idle machine and about a ninth of a loaded one.
 const PRESSURE: usize = 6;
+
+/// Nobody rests longer than so many times as long as he worked: what is owed must not fall behind for
+/// as long as the load lasts.
+const PRESSURE_MAX: usize = 8;
 
 /// The shortest and the longest rest: events of a short while are projected together.
 const SHORTEST_REST: Duration = Duration::from_millis(5);
@@ -187,6 +191,7 @@ impl Follower {
         // A log that stood still meanwhile presses nobody, whatever its latest batch was.
         let moved = ledger.head(part).is_some_and(|now| *now.borrow() > head);
         let pressure = if moved { ledger.pressure() / PRESSURE } else { 0 };
+        let pressure = pressure.min(PRESSURE_MAX);
         let pressure = u32::try_from(pressure).unwrap_or(u32::MAX);
         let rest = begun.elapsed().saturating_mul(pressure).clamp(SHORTEST_REST, LONGEST_REST);
         let mut waiting = self.pace.waiting.subscribe();

@@ -41,8 +41,8 @@ impl Lot {
 /// The credits of an organization in one environment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CreditAccount {
-    /// Lots with something left or held, in order of issue. A lot that is used up leaves the list
-    /// and its totals go to `closed`.
+    /// Lots with something left or held, in order of issue. A lot that is used up leaves the list;
+    /// `issued`, `spent` and `expired` still count it.
     pub lots: Vec<Lot>,
     /// Σ of the lots' remainders.
     pub available: Cents,

@@ -27,7 +27,7 @@ use crate::ids::{StreamId, SubmissionId};
 use crate::time::Timestamp;
 
 /// Ends a submission because its job ends: what was uploaded is rejected unpaid and without a
-/// strike, what was only reserved is withdrawn (spec section 4).
+/// strike, what was only reserved times out (spec section 4).
 pub(crate) fn end_with_job(id: SubmissionId, submission: &Submission, now: Timestamp) -> Changes {
     let event = match submission.status {
         SubmissionStatus::PendingScore | SubmissionStatus::RetryPending => {
