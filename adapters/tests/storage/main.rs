@@ -296,8 +296,9 @@ async fn presigned_links() {
     let soon = store.presign_get("p/ä.jpg", Duration::from_secs(1), "a").await.unwrap();
     assert!(soon.contains("X-Amz-Expires=1&"), "{soon}");
     // A link of one second that was made a minute ago.
-    let past = std::time::SystemTime::now() - Duration::from_mins(1);
-    let second = PresigningConfig::builder().start_time(past).expires_in(Duration::from_secs(1));
+    let minute_ago = std::time::SystemTime::now() - Duration::from_mins(1);
+    let second =
+        PresigningConfig::builder().start_time(minute_ago).expires_in(Duration::from_secs(1));
     let old = server.sdk().get_object().bucket(BUCKET).key("p/ä.jpg");
     let old = old.presigned(second.build().unwrap()).await.unwrap();
     let expired = get(&server, old.uri()).await;
