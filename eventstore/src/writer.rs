@@ -192,7 +192,9 @@ impl Writer {
             self.published.expect(*part, *head);
         }
         let witness = rows.iter().find_map(PartRows::witness);
-        let touches_jobs = touched.iter().any(|stream| matches!(stream, StreamId::Job(_)));
+        // Only where jobs change: with sign-ups and grants, the bug would show before the first crash.
+        let early = seeded(Canary::AnswerBeforeCommit)
+            && touched.iter().any(|stream| matches!(stream, StreamId::Job(_)));
         let changed = touched
             .into_iter()
             .map(|stream| {
@@ -201,8 +203,6 @@ impl Writer {
             })
             .collect();
         let mut waiting = batch.waiting;
-        // Only where jobs change: with sign-ups and grants, the bug would show before the first crash.
-        let early = seeded(Canary::AnswerBeforeCommit) && touches_jobs;
         if early {
             for Waiting { envelope, reply, .. } in waiting.drain(..) {
                 drop(envelope.reply.send(reply));
