@@ -1,5 +1,6 @@
 //! What handlers share.
 
+use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::ObjectStore;
 use firsthand_domain::{Book, Timestamp};
@@ -9,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use ulid::Ulid;
@@ -43,6 +45,10 @@ pub struct Parts {
     pub ledger: Ledger,
     /// The read models' progress.
     pub read_models: Arc<Follower>,
+    /// The progress of what is owed: webhook events too.
+    pub reactors: Arc<Follower>,
+    /// Reaches receivers; here it only says which URLs it would.
+    pub connector: Arc<Connector>,
     /// Object storage.
     pub objects: ObjectStore,
     /// Keyed hashes and seals.
@@ -55,6 +61,8 @@ pub struct Parts {
     pub upload_dir: PathBuf,
     /// What differs between `dev` and production.
     pub limits: Limits,
+    /// Held while webhook endpoints are counted and created, so that their limit is exact here.
+    pub creating_endpoint: Mutex<()>,
     /// Work that goes on when a client goes away runs here.
     pub tracker: TaskTracker,
     /// Told when the service stops: long-polls answer at once.
@@ -105,6 +113,13 @@ impl AppState {
         self.catch_up_part(self.store().part_of_book(book)).await;
     }
 
+    /// Waits until the webhook events hold everything that this process has committed to a book's
+    /// part.
+    pub(crate) async fn catch_up_feed(&self, book: Book) {
+        let part = self.store().part_of_book(book);
+        self.catch_up_with(&self.reactors, part).await;
+    }
+
     /// Waits until the read models hold everything that this process has committed to any part.
     pub(crate) async fn catch_up_all(&self) {
         let parts = self.store().all_parts().map(|part| self.catch_up_part(part));
@@ -112,8 +127,12 @@ impl AppState {
     }
 
     async fn catch_up_part(&self, part: i16) {
+        self.catch_up_with(&self.read_models, part).await;
+    }
+
+    async fn catch_up_with(&self, follower: &Follower, part: i16) {
         let Some(head) = self.ledger.head(part).map(|head| *head.borrow()) else { return };
-        match self.read_models.reach(self.store(), part, head, PATIENCE).await {
+        match follower.reach(self.store(), part, head, PATIENCE).await {
             Ok(true) => (),
             Ok(false) => tracing::warn!(part, head, "the read models are behind"),
             Err(error) => {

@@ -63,6 +63,10 @@ pub enum ApiError {
     Taken(&'static str),
     /// A verification code is wrong or too old.
     WrongCode,
+    /// A webhook's URL may not be used, and why.
+    WebhookUrlRefused(String),
+    /// The book has as many webhook endpoints as it may have.
+    TooManyEndpoints(usize),
     /// The worker has begun enough for today.
     DailyCap(i64),
     /// A rule refused.
@@ -153,6 +157,16 @@ impl ApiError {
                     "you may begin {cap} submissions a day; the count starts anew at 00:00 UTC"
                 );
                 row(S::CONFLICT, "conflict", "daily_cap", message)
+            }
+            Self::WebhookUrlRefused(reason) => row(
+                S::UNPROCESSABLE_ENTITY,
+                "validation_error",
+                "webhook_url_refused",
+                format!("this url can't be sent to: {reason}"),
+            ),
+            Self::TooManyEndpoints(most) => {
+                let message = format!("there may be {most} webhook endpoints; delete one first");
+                row(S::CONFLICT, "conflict", "too_many_endpoints", message)
             }
             Self::Rejected(rejection) => rejected(rejection),
             Self::Overloaded | Self::Unavailable | Self::Internal(_) => self.our_fault(),
@@ -259,6 +273,7 @@ impl ApiError {
     fn details(&self) -> Vec<Value> {
         match self {
             Self::Invalid(fields) => fields.iter().map(|field| json!(field)).collect(),
+            Self::WebhookUrlRefused(reason) => vec![json!({"field": "url", "message": reason})],
             Self::Rejected(Rejection::InvalidSetting { field, message }) => {
                 vec![json!({"field": field, "message": message})]
             }
@@ -335,6 +350,8 @@ fn rejected(rejection: &Rejection) -> Row {
         }
         Rejection::KeyRevoked => conflict("key_revoked"),
         Rejection::LastManagingKey => conflict("last_managing_key"),
+        Rejection::EndpointDisabled => conflict("endpoint_disabled"),
+        Rejection::TooManySecrets => conflict("too_many_secrets"),
         Rejection::InvalidSetting { .. } => {
             row(S::BAD_REQUEST, "validation_error", "validation_error", rejection.to_string())
         }

@@ -70,4 +70,35 @@ fn buyer() -> Router<AppState> {
             get(v1::organization::settings).patch(v1::organization::change_settings),
         )
         .route("/v1/audit-events", get(v1::audit_events::list))
+        .merge(webhooks())
+}
+
+fn webhooks() -> Router<AppState> {
+    use v1::webhook_endpoints as endpoints;
+    Router::new()
+        .route("/v1/webhook_endpoints", post(endpoints::create::create).get(endpoints::get::list))
+        .route(
+            "/v1/webhook_endpoints/{id}",
+            get(endpoints::get::get)
+                .patch(endpoints::change::change)
+                .delete(endpoints::change::delete),
+        )
+        .route(
+            "/v1/webhook_endpoints/{id}/rotate_secret",
+            post(endpoints::rotate_secret::rotate_secret),
+        )
+        .route("/v1/webhook_endpoints/{id}/test", post(endpoints::test_event::send))
+        .route("/v1/webhook_endpoints/{id}/attempts", get(endpoints::attempts::of_endpoint))
+        .route("/v1/webhook_endpoints/{id}/replays", post(endpoints::replays::request))
+        .route("/v1/webhook_endpoints/{id}/replays/{replay_id}", get(endpoints::replays::get))
+        .route(
+            "/v1/webhook_endpoints/{id}/replays/{replay_id}/cancel",
+            post(endpoints::replays::cancel),
+        )
+        .route("/v1/webhook_events", get(v1::webhook_events::list))
+        .route("/v1/webhook_events/{id}", get(v1::webhook_events::get))
+        .route("/v1/webhook_events/{id}/attempts", get(endpoints::attempts::of_event))
+        .route("/v1/webhook_events/{id}/replay", post(v1::webhook_events::replay))
+        .route("/v1/events", get(v1::events::pull))
+        .route("/v1/events/stream", get(v1::events::stream))
 }

@@ -9,6 +9,7 @@ use crate::credits::CreditEvent;
 use crate::jobs::JobEvent;
 use crate::organizations::OrganizationEvent;
 use crate::submissions::SubmissionEvent;
+use crate::webhook_endpoints::WebhookEndpointEvent;
 use crate::workers::WorkerEvent;
 use serde::{Deserializer, Serializer};
 
@@ -114,4 +115,5 @@ union! {
     Job(JobEvent),
     Submission(SubmissionEvent),
     Worker(WorkerEvent),
+    WebhookEndpoint(WebhookEndpointEvent),
 }

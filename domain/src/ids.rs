@@ -142,6 +142,14 @@ ids! {
     LotId = "lot_",
     /// A request to the API.
     RequestId = "req_",
+    /// A webhook endpoint.
+    WebhookEndpointId = "we_",
+    /// A webhook event.
+    EventId = "evt_",
+    /// A replay of a range of webhook events.
+    ReplayId = "rpl_",
+    /// A value that is kept sealed outside the log.
+    SealId = "seal_",
 }
 
 /// Whether a book holds real money (`live`) or the sandbox's (`test`).
@@ -250,6 +258,8 @@ pub enum StreamId {
     Submission(SubmissionId),
     /// A worker.
     Worker(WorkerId),
+    /// A webhook endpoint.
+    WebhookEndpoint(WebhookEndpointId),
 }
 
 impl StreamId {
@@ -261,6 +271,7 @@ impl StreamId {
             Self::Job(id) => id.slot(),
             Self::Submission(id) => id.slot(),
             Self::Worker(id) => id.slot(),
+            Self::WebhookEndpoint(id) => id.slot(),
         }
     }
 
@@ -273,6 +284,7 @@ impl StreamId {
             Self::Job(_) => "job",
             Self::Submission(_) => "submission",
             Self::Worker(_) => "worker",
+            Self::WebhookEndpoint(_) => "webhook_endpoint",
         }
     }
 }
@@ -290,6 +302,7 @@ impl fmt::Display for StreamId {
             Self::Job(id) => id.fmt(f),
             Self::Submission(id) => id.fmt(f),
             Self::Worker(id) => id.fmt(f),
+            Self::WebhookEndpoint(id) => id.fmt(f),
         }
     }
 }
@@ -309,6 +322,7 @@ impl FromStr for StreamId {
             Some("job") => text.parse().map(Self::Job),
             Some("sub") => text.parse().map(Self::Submission),
             Some("wkr") => text.parse().map(Self::Worker),
+            Some("we") => text.parse().map(Self::WebhookEndpoint),
             _ => Err(InvalidId("stream")),
         }
     }

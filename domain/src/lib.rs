@@ -26,6 +26,7 @@ pub mod scoring;
 pub mod state;
 pub mod submissions;
 pub mod time;
+pub mod webhook_endpoints;
 pub mod workers;
 
 pub use decision::{Changes, Command, Context, View};

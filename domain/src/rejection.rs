@@ -90,6 +90,12 @@ pub enum Rejection {
     /// Revoking the key would lock the organization out.
     #[error("the last key that manages keys can't be revoked without force")]
     LastManagingKey,
+    /// The webhook endpoint is disabled.
+    #[error("the webhook endpoint is disabled")]
+    EndpointDisabled,
+    /// Too many secrets of a webhook endpoint sign at a time.
+    #[error("too many secrets are in their overlap; wait for one to expire")]
+    TooManySecrets,
     /// A setting's value is not allowed.
     #[error("{field}: {message}")]
     InvalidSetting {
@@ -114,6 +120,7 @@ impl Rejection {
             | Self::JobFull
             | Self::TooManyWorkers
             | Self::FreeTierJobLimit
+            | Self::TooManySecrets
             | Self::WorkerSuspended { .. }
             | Self::NotCompleted
             | Self::TooEarly => true,
@@ -130,6 +137,7 @@ impl Rejection {
             | Self::ScopeNotHeld
             | Self::KeyRevoked
             | Self::LastManagingKey
+            | Self::EndpointDisabled
             | Self::InvalidSetting { .. }
             | Self::OutOfBalance { .. } => false,
         }

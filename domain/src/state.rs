@@ -7,6 +7,7 @@ use crate::ids::StreamId;
 use crate::jobs::Job;
 use crate::organizations::Organization;
 use crate::submissions::Submission;
+use crate::webhook_endpoints::WebhookEndpoint;
 use crate::workers::Worker;
 use serde::{Deserializer, Serialize, Serializer};
 
@@ -64,6 +65,7 @@ states! {
     Job(Job, StreamId::Job(_)),
     Submission(Submission, StreamId::Submission(_)),
     Worker(Worker, StreamId::Worker(_)),
+    WebhookEndpoint(WebhookEndpoint, StreamId::WebhookEndpoint(_)),
 }
 
 /// What lists can be filtered by without reading the state: columns of the state's row.
@@ -87,6 +89,15 @@ impl State {
                 parent: Some(StreamId::Job(submission.job_id)),
                 worker: Some(StreamId::Worker(submission.worker_id)),
             },
+            // A deleted endpoint keeps its row; lists leave it out by its status.
+            Self::WebhookEndpoint(endpoint) => {
+                let status = match (endpoint.exists(), endpoint.enabled()) {
+                    (false, _) => "deleted",
+                    (true, false) => "disabled",
+                    (true, true) => "enabled",
+                };
+                Listed { status: Some(status), ..Listed::default() }
+            }
             Self::ApiKey(_) | Self::Organization(_) | Self::Credits(_) | Self::Worker(_) => {
                 Listed::default()
             }
@@ -133,4 +144,5 @@ cqrs_aggregate! {
     Job = "job", Job;
     Submission = "submission", Submission;
     Worker = "worker", Worker;
+    WebhookEndpoint = "webhook_endpoint", WebhookEndpoint;
 }

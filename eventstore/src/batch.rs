@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     pub heads: BTreeMap<i16, Head>,
     pub cache: Cache,
     pub keys: RecentKeys,
+    /// Number of parts of the log.
+    pub parts: u16,
     /// Number of the batch that is being decided.
     pub batch: u64,
 }
@@ -308,13 +310,15 @@ fn push_state(
 }
 
 /// Returns the streams that a command needs and that are not in memory: its own, and the one that
-/// stands for its book.
+/// stands for its book. A stream of another part can't be loaded here, however often it is asked
+/// for: the command is decided without it, as if it did not exist.
 pub(crate) fn missing(memory: &Memory, envelope: &Envelope) -> Vec<StreamId> {
     let command = &envelope.request.command;
     let mut missing = command.needs(&memory.cache);
     if let Some(book) = command.book(&memory.cache) {
         firsthand_domain::decision::need(&memory.cache, book.stream(), &mut missing);
     }
+    missing.retain(|stream| stream.slot().part(memory.parts) == envelope.part);
     missing
 }
 

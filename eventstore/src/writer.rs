@@ -98,6 +98,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let appender = Arc::new(Appender::connect(&store, &tracker).await?);
         let lookup = Lookup::connect(&store, &tracker).await?;
+        let memory = Memory { parts: store.parts(), ..Memory::default() };
         let mut writer = Self {
             store,
             published,
@@ -106,7 +107,7 @@ impl Writer {
             tracker,
             appender,
             lookup,
-            memory: Memory::default(),
+            memory,
             flights: VecDeque::new(),
             again: VecDeque::new(),
         };

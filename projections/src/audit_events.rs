@@ -26,7 +26,10 @@ pub(crate) async fn project(
             StreamId::Job(id) => Some(id.to_string()),
             StreamId::Submission(id) => jobs.get(&id.to_string()).cloned(),
             StreamId::Credits(..) => job_of_money(&recorded.event),
-            StreamId::Organization(_) | StreamId::ApiKey(_) | StreamId::Worker(_) => None,
+            StreamId::Organization(_)
+            | StreamId::ApiKey(_)
+            | StreamId::Worker(_)
+            | StreamId::WebhookEndpoint(_) => None,
         });
     }
     sqlx::query!(

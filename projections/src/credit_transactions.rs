@@ -128,7 +128,8 @@ pub(crate) async fn project(
             | Event::ApiKey(_)
             | Event::Job(_)
             | Event::Submission(_)
-            | Event::Worker(_) => None,
+            | Event::Worker(_)
+            | Event::WebhookEndpoint(_) => None,
         })
         .collect();
     if rows.is_empty() {

@@ -3,7 +3,7 @@
 //! The projectors' own statements write into a schema of the same table names, so that a rebuild
 //! runs exactly the code that runs live. Nothing but tables is touched: a rebuild sends nothing.
 
-use crate::{CURSOR, Projector, READ_MODELS};
+use crate::{Projector, rebuildable};
 use firsthand_eventstore::read::events_after;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::postgres::PgConnectOptions;
@@ -19,9 +19,9 @@ pub struct Rebuilt {
     pub differing_rows: i64,
 }
 
-/// Finds a read model by its name.
-pub fn by_name(name: &str) -> Option<&'static Projector> {
-    READ_MODELS.iter().find(|projector| projector.table == name)
+/// Finds a read model, and the cursor that it stands at, by its name.
+pub fn by_name(name: &str) -> Option<(&'static str, &'static Projector)> {
+    rebuildable().find(|(_, projector)| projector.table == name)
 }
 
 /// A connection of the owner whose unqualified table names mean the rebuilt ones first.
@@ -39,7 +39,7 @@ async fn beside(url: &str, schema: &str) -> Result<PgConnection, StoreError> {
 pub async fn rebuild(
     store: &Store,
     owner_url: &str,
-    projector: &Projector,
+    (cursor, projector): (&str, &Projector),
     switch: bool,
 ) -> Result<Rebuilt, StoreError> {
     let table = projector.table;
@@ -60,7 +60,7 @@ pub async fn rebuild(
         let until = sqlx::query_scalar!(
             "select position from cursors where part = $1 and projector = $2 for update",
             part,
-            CURSOR
+            cursor
         )
         .fetch_optional(&mut *transaction)
         .await?

@@ -65,7 +65,16 @@ pub(crate) struct Config {
     pub rate_limits: Setting,
     /// Parts of a new database.
     pub parts: Setting,
+    /// Pauses before each attempt to deliver a webhook, in milliseconds.
+    pub webhook_retry_ms: Setting,
+    /// Ports that webhooks may go to.
+    pub webhook_ports: Setting,
+    /// Further certificate authorities for webhooks, as PEM.
+    pub webhook_ca_file: Setting,
 }
+
+/// Spec section 8: at once, then after 1 min, 5 min, 30 min, 2 h and 8 h.
+const RETRIES: &str = "0,60000,300000,1800000,7200000,28800000";
 
 struct Sources {
     file: toml::Table,
@@ -136,6 +145,9 @@ impl Config {
             operator_token: find("operator_token", None),
             rate_limits: sources.find("rate_limits", None, None, Some("on")),
             parts: sources.find("parts", None, None, Some("2")),
+            webhook_retry_ms: sources.find("webhook_retry_ms", None, None, Some(RETRIES)),
+            webhook_ports: sources.find("webhook_ports", None, None, Some("443,8443")),
+            webhook_ca_file: find("webhook_ca_file", None),
         };
         if !matches!(config.rate_limits.get(), Some("on" | "off")) {
             bail!("rate_limits must be on or off");
@@ -143,7 +155,7 @@ impl Config {
         Ok(config)
     }
 
-    fn all(&self) -> [&Setting; 13] {
+    fn all(&self) -> [&Setting; 16] {
         [
             &self.data_dir,
             &self.listen,
@@ -158,6 +170,9 @@ impl Config {
             &self.operator_token,
             &self.rate_limits,
             &self.parts,
+            &self.webhook_retry_ms,
+            &self.webhook_ports,
+            &self.webhook_ca_file,
         ]
     }
 

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::instance::{Database, Instance};
 use crate::service::{Roles, Service, Setup};
+use crate::webhooks::Sending;
 use anyhow::{Context, Result, bail};
 use firsthand_api::{Limits, PhoneSender};
 use serde_json::json;
@@ -37,7 +38,7 @@ impl Running {
     pub(crate) async fn start(dir: &Path, listen: &str, config: &Config) -> Result<Self> {
         let instance = Instance::open(dir, config)?;
         let mut database = instance.database(config).await?;
-        let started = Self::start_service(&instance, &database, listen).await;
+        let started = Self::start_service(&instance, &database, listen, config).await;
         match started {
             Ok((service, s3_url, objects)) => {
                 let base_url = format!("http://{}", service.address);
@@ -56,6 +57,7 @@ impl Running {
         instance: &Instance,
         database: &Database,
         listen: &str,
+        config: &Config,
     ) -> Result<(Service, String, (TaskTracker, CancellationToken))> {
         let tracker = TaskTracker::new();
         let end = CancellationToken::new();
@@ -71,6 +73,7 @@ impl Running {
             objects,
             listen,
             limits,
+            webhooks: Sending::new(config, true)?,
             roles: Roles::ALL,
         })
         .await?;

@@ -12,6 +12,7 @@ mod postgres;
 mod production;
 mod service;
 mod telemetry;
+mod webhooks;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -7,7 +7,9 @@ use crate::instance::{Database, Instance};
 use anyhow::{Context, Result, bail};
 use firsthand_eventstore::verify::{Report, verify_part};
 use firsthand_eventstore::{Store, StoreError};
-use firsthand_projections::{CURSOR, Follower, Pace, READ_MODELS, rebuild as projections};
+use firsthand_projections::{
+    CURSOR, Follower, Pace, READ_MODELS, rebuild as projections, rebuildable,
+};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -56,7 +58,7 @@ pub(crate) async fn check(owner_url: &str, service_url: &str) -> Result<Report, 
         firsthand_eventstore::verify::snapshot(&mut transaction).await?;
         verify_part(&mut transaction, part, &mut report).await?;
     }
-    for projector in READ_MODELS {
+    for projector in rebuildable() {
         let rebuilt = projections::rebuild(&store, owner_url, projector, false).await?;
         if rebuilt.differing_rows != 0 {
             report.findings.push(format!(
@@ -85,7 +87,7 @@ pub(crate) async fn verify(config: &Config, as_json: bool) -> Result<ExitCode> {
             "{} events, {} streams, {} read models: {} differences",
             report.events,
             report.streams,
-            READ_MODELS.len(),
+            rebuildable().count(),
             report.findings.len()
         );
     }
@@ -95,12 +97,12 @@ pub(crate) async fn verify(config: &Config, as_json: bool) -> Result<ExitCode> {
 /// Rebuilds one read model, or all.
 pub(crate) async fn rebuild(config: &Config, name: &str) -> Result<ExitCode> {
     let chosen: Vec<_> = match name {
-        "all" => READ_MODELS.iter().collect(),
+        "all" => rebuildable().collect(),
         name => {
             if let Some(projector) = projections::by_name(name) {
                 vec![projector]
             } else {
-                let known: Vec<_> = READ_MODELS.iter().map(|known| known.table).collect();
+                let known: Vec<_> = rebuildable().map(|(_, known)| known.table).collect();
                 bail!("no projection {name}: there are {}, and all", known.join(", "));
             }
         }

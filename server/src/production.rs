@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::dev::{SUBMISSIONS_PER_DAY, asked_to_stop};
 use crate::instance::{Database, Instance};
 use crate::service::{Roles, Service, Setup};
+use crate::webhooks::Sending;
 use anyhow::{Result, bail};
 use firsthand_adapters::storage::StoreConfig;
 use firsthand_api::{Limits, PhoneSender};
@@ -82,6 +83,7 @@ pub(crate) async fn run(
         objects,
         listen: config.listen.require()?,
         limits,
+        webhooks: Sending::new(config, false)?,
         roles,
     })
     .await?;

@@ -2,6 +2,7 @@
 
 use crate::http;
 use crate::instance::{Database, Instance};
+use crate::webhooks::Sending;
 use anyhow::{Context, Result};
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
@@ -9,7 +10,9 @@ use firsthand_api::app::Parts;
 use firsthand_api::{AppState, Limits, router};
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, Follower, Pace, READ_MODELS};
-use firsthand_workers::{CURSOR as REACTOR_CURSOR, REACTORS, Runner, WorkerContext, run_schedules};
+use firsthand_workers::{
+    CURSOR as REACTOR_CURSOR, Dispatcher, Outbound, REACTORS, Runner, WorkerContext, run_schedules,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +64,8 @@ pub(crate) struct Setup<'a> {
     pub listen: &'a str,
     /// What differs between `dev` and production.
     pub limits: Limits,
+    /// How webhooks are sent.
+    pub webhooks: Sending,
     /// What this process does.
     pub roles: Roles,
 }
@@ -68,7 +73,7 @@ pub(crate) struct Setup<'a> {
 impl Service {
     /// Starts the service.
     pub(crate) async fn start(setup: Setup<'_>) -> Result<Self> {
-        let Setup { instance, database, objects, listen, limits, roles } = setup;
+        let Setup { instance, database, objects, listen, limits, webhooks, roles } = setup;
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
@@ -91,7 +96,14 @@ impl Service {
         if roles.projections {
             follow(&tracker, &ledger, &read_models, &stop);
         }
+        let reactors = Arc::new(Follower::new(&store, REACTOR_CURSOR, REACTORS, &pace));
+        let secrets = Secrets::new(&instance.master_key);
         if roles.workers {
+            let outbound = Outbound {
+                connector: Arc::clone(&webhooks.connector),
+                secrets: secrets.clone(),
+                retries: webhooks.retries,
+            };
             let context = WorkerContext {
                 ledger: ledger.clone(),
                 read_models: Arc::clone(&read_models),
@@ -99,7 +111,7 @@ impl Service {
                 clock: Arc::clone(&clock),
                 scratch_dir: instance.dir.join("scratch"),
             };
-            work(&tracker, &pace, context, &stop);
+            work(&tracker, &reactors, context, outbound, &stop);
         }
         let listener = TcpListener::bind(listen)
             .await
@@ -108,12 +120,15 @@ impl Service {
         let app = AppState::new(Parts {
             ledger,
             read_models,
+            reactors,
+            connector: webhooks.connector,
             objects,
-            secrets: Secrets::new(&instance.master_key),
+            secrets,
             clock,
             operator_token: instance.operator_token.clone(),
             upload_dir: instance.dir.join("uploads"),
             limits,
+            creating_endpoint: tokio::sync::Mutex::new(()),
             tracker: tracker.clone(),
             stopping: stop.clone(),
         });
@@ -152,12 +167,20 @@ fn follow(
     }
 }
 
-fn work(tracker: &TaskTracker, pace: &Pace, context: WorkerContext, stop: &CancellationToken) {
-    let reactors = Arc::new(Follower::new(context.ledger.store(), REACTOR_CURSOR, REACTORS, pace));
-    follow(tracker, &context.ledger, &reactors, stop);
+fn work(
+    tracker: &TaskTracker,
+    reactors: &Arc<Follower>,
+    context: WorkerContext,
+    outbound: Outbound,
+    stop: &CancellationToken,
+) {
+    follow(tracker, &context.ledger, reactors, stop);
     let runner = Runner::new(context.clone(), tracker.clone());
-    let running = stop.clone();
-    tracker.spawn(async move { runner.run(&reactors, &running).await });
+    let (running, following) = (stop.clone(), Arc::clone(reactors));
+    tracker.spawn(async move { runner.run(&following, &running).await });
+    let dispatcher = Dispatcher::new(context.clone(), outbound, tracker.clone(), stop);
+    let following = Arc::clone(reactors);
+    tracker.spawn(async move { dispatcher.run(&following).await });
     let stop = stop.clone();
     tracker.spawn(async move { run_schedules(&context, &stop).await });
 }

@@ -5,6 +5,7 @@
 //!
 //! - `crash`: kill -9 of the server, the postmaster or one backend, again and again, under eight retrying clients.
 //! - `storm`: thousands of requests whose clients hang up half way, beside four that do not.
+//! - `webhooks`: events to many endpoints while the server and its database are killed.
 //! - `canaries` (cargo feature `canaries`): five bugs are built into the product, and the crash driver must find each.
 
 mod acklog;
@@ -23,6 +24,18 @@ mod product;
 mod report;
 mod storm;
 mod support;
+mod webhooks;
+mod webhooks_checks;
+mod webhooks_evidence;
+mod webhooks_log;
+mod webhooks_order;
+mod webhooks_receivers;
+mod webhooks_records;
+mod webhooks_report;
+mod webhooks_writers;
+
+#[cfg(test)]
+mod webhooks_world;
 
 #[cfg(feature = "canaries")]
 mod canaries;

@@ -154,6 +154,17 @@ impl Call {
         }
     }
 
+    /// Sends it and leaves the body unread: for an answer that does not end.
+    ///
+    /// # Panics
+    /// If no head comes.
+    pub async fn head(self) -> reqwest::Response {
+        match self.request.send().await {
+            Ok(response) => response,
+            Err(error) => panic!("{}: no answer: {error:?}", self.what),
+        }
+    }
+
     /// Sends it to a server that may die meanwhile.
     pub async fn try_send(self) -> Result<Reply, reqwest::Error> {
         let response = self.request.send().await?;

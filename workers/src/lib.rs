@@ -8,7 +8,10 @@ mod reactors;
 mod runner;
 mod schedules;
 mod tasks;
+mod webhooks;
 
-pub use reactors::{CURSOR, REACTORS};
+pub use firsthand_projections::REACTOR_CURSOR as CURSOR;
+pub use reactors::REACTORS;
 pub use runner::{Runner, WorkerContext};
 pub use schedules::run_schedules;
+pub use webhooks::{Dispatcher, Outbound, RetrySchedule};

@@ -1,18 +1,17 @@
 //! Reactors: event to tasks, event to timers. Pure: no clock, no randomness, no reading.
 
-use firsthand_domain::Event;
 use firsthand_domain::credits::CreditEvent;
+use firsthand_domain::ids::{ReplayId, WebhookEndpointId};
 use firsthand_domain::jobs::JobEvent;
 use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
+use firsthand_domain::webhook_endpoints::WebhookEndpointEvent;
+use firsthand_domain::{Event, StreamId};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::tasks::{NewTask, TimerChanges};
-use firsthand_projections::Projector;
+use firsthand_projections::{FEED, OUTBOX, Projector};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Name of the cursor that the reactors share.
-pub const CURSOR: &str = "reactors";
 
 /// Every reactor.
 pub const REACTORS: &[Projector] = &[
@@ -34,6 +33,8 @@ pub const REACTORS: &[Projector] = &[
             })
         },
     },
+    FEED,
+    OUTBOX,
 ];
 
 /// The kinds of tasks.
@@ -44,6 +45,8 @@ pub(crate) mod kinds {
     pub(crate) const DELIVER: &str = "deliver";
     /// Tell a worker's own book how a submission ended.
     pub(crate) const RECORD: &str = "record";
+    /// Queue the webhook events of a range once more.
+    pub(crate) const REPLAY: &str = "replay";
 }
 
 /// What every task knows: its submission, and for scores the attempt.
@@ -59,21 +62,47 @@ pub(crate) struct SubmissionTask {
     pub strike: bool,
 }
 
+/// Which range of webhook events is queued once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReplayTask {
+    /// The endpoint.
+    pub endpoint_id: WebhookEndpointId,
+    /// The replay.
+    pub replay_id: ReplayId,
+}
+
+/// A task that an event obliges to.
+fn task(
+    recorded: &Recorded,
+    kind: &'static str,
+    payload: &impl Serialize,
+) -> Result<NewTask, StoreError> {
+    Ok(NewTask {
+        task_id: format!("{kind}:{}", recorded.position),
+        kind,
+        book: recorded.book.to_string(),
+        payload: serde_json::to_vec(payload).map_err(StoreError::corrupt)?,
+        due_at: recorded.recorded_at,
+    })
+}
+
 /// Returns what events oblige to.
 fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
     let mut owed = Vec::new();
     for recorded in events {
+        if let (
+            Event::WebhookEndpoint(WebhookEndpointEvent::ReplayRequested(requested)),
+            StreamId::WebhookEndpoint(endpoint_id),
+        ) = (&recorded.event, recorded.stream)
+        {
+            let replay = ReplayTask { endpoint_id, replay_id: requested.replay_id };
+            owed.push(task(recorded, kinds::REPLAY, &replay)?);
+        }
         let Event::Submission(event) = &recorded.event else { continue };
         let mut owe = |kind, attempt, strike| {
-            let task =
+            let payload =
                 SubmissionTask { submission_id: recorded.stream.to_string(), attempt, strike };
-            owed.push(NewTask {
-                task_id: format!("{kind}:{}", recorded.position),
-                kind,
-                book: recorded.book.to_string(),
-                payload: serde_json::to_vec(&task).map_err(StoreError::corrupt)?,
-                due_at: recorded.recorded_at,
-            });
+            owed.push(task(recorded, kind, &payload)?);
             Ok::<(), StoreError>(())
         };
         match event {
@@ -169,6 +198,7 @@ fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
             )
             | Event::Organization(_)
             | Event::ApiKey(_)
+            | Event::WebhookEndpoint(_)
             | Event::Worker(_) => (),
         }
     }

@@ -10,6 +10,7 @@ use firsthand_domain::time::Span;
 use firsthand_domain::{Book, Command, Rejection, StreamId, Timestamp};
 use firsthand_eventstore::tasks::{self, DueTimer};
 use firsthand_eventstore::{Answer, Meta, Reply, Request, StoreError, idempotency};
+use firsthand_projections::webhooks::attempts;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_millis(500);
 /// Timers handled in one look at a part.
 const MOST: i64 = 200;
-/// How long answers are kept (design D7), and how many ticks pass between prunings.
+/// How long answers (design D7) and the log of webhook attempts are kept, and how many ticks pass between prunings.
 const KEEP: Span = Span::days(30);
 const TICKS_PER_PRUNING: u64 = 7_200;
 
@@ -47,6 +48,7 @@ async fn prune(context: &WorkerContext) -> Result<(), StoreError> {
     let before = Timestamp::from_micros(context.now()).before(KEEP);
     for part in store.all_parts() {
         idempotency::prune(store, part, before.micros()).await?;
+        attempts::prune(store, part, before.micros()).await?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The project's own commands, with nothing to install: `cargo xtask help`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
+mod apt;
+mod interop;
 mod postgres;
 mod queries;
 
@@ -11,6 +13,7 @@ const HELP: &str = "cargo xtask <command>
   demo [ARGS]  install what is missing, build, run `firsthand demo`
   test         install what is missing, then everything that must hold: formatting, lints, the
                demo twice, generated files, every test
+  interop      install what is missing, then have foreign libraries verify webhooks' signatures
   generate     renew .sqlx from the queries and the migrations
   fmt          format everything
   lint         clippy with the workspace's lints";
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "demo" => demo(&rest),
         "test" => test(),
+        "interop" => interop::test(),
         "generate" => queries::generate(),
         "fmt" => cargo(&["fmt", "--all"]),
         "lint" => lint(),

@@ -1,8 +1,7 @@
 //! Postgres' server binaries: found, or installed through the system's package manager.
 
-use crate::{Result, run};
+use crate::{Result, apt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Says whether the binaries are where the service looks for them.
 fn present() -> bool {
@@ -25,37 +24,16 @@ fn present() -> bool {
     places.iter().any(|dir| dir.join("postgres").is_file() && dir.join("initdb").is_file())
 }
 
-fn succeeds(program: &str, arguments: &[&str]) -> bool {
-    Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
 /// Installs the binaries if they are missing.
 pub(crate) fn install() -> Result<()> {
     if present() {
         return Ok(());
     }
     println!("PostgreSQL's server binaries are missing: installing the package postgresql");
-    if !succeeds("apt-get", &["--version"]) {
-        return Err("no apt-get here: install PostgreSQL's server (15 or later), or set \
-                    FIRSTHAND_PG_BIN to its binaries"
-            .to_owned());
-    }
-    let user = Command::new("id").arg("-u").output().map_err(|error| format!("id: {error}"))?;
-    let is_root = user.stdout.trim_ascii() == b"0";
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new(if is_root { "apt-get" } else { "sudo" });
-        if !is_root {
-            command.arg("apt-get");
-        }
-        run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
-    };
-    apt(&["update", "-q"])?;
-    apt(&["install", "-q", "-y", "--no-install-recommends", "postgresql"])?;
+    apt::install(
+        &["postgresql"],
+        "install PostgreSQL's server (15 or later), or set FIRSTHAND_PG_BIN to its binaries",
+    )?;
     // The package may start a server of its own; ours runs beside it, on its own socket.
     if present() { Ok(()) } else { Err("the package brought no server binaries".to_owned()) }
 }

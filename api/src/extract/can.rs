@@ -36,6 +36,10 @@ demands! {
     JobsRead = [JobsRead];
     /// `jobs:write`.
     JobsWrite = [JobsWrite];
+    /// `webhooks:read`.
+    WebhooksRead = [WebhooksRead];
+    /// `webhooks:write`.
+    WebhooksWrite = [WebhooksWrite];
     /// `keys:manage`.
     KeysManage = [KeysManage];
     /// `audit:read`.

@@ -7,14 +7,17 @@ mod keyed;
 mod page;
 mod path;
 mod prefer;
+mod present;
 mod service;
 
 pub(crate) use can::{
     Anybody, AuditOrJobsRead, AuditRead, BillingRead, Can, JobsRead, JobsWrite, KeysManage,
+    WebhooksRead, WebhooksWrite,
 };
 pub(crate) use json::JsonBody;
 pub(crate) use keyed::Keyed;
 pub(crate) use page::{ListQuery, Paging, bad_cursor};
-pub(crate) use path::Id;
+pub(crate) use path::{Id, Ids};
 pub(crate) use prefer::Wait;
+pub(crate) use present::present;
 pub(crate) use service::{Operator, ServiceToken, WorkerAuth};

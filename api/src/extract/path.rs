@@ -20,3 +20,20 @@ impl<T: FromStr + Send> FromRequestParts<AppState> for Id<T> {
         text.parse().map(Self).map_err(|_invalid| ApiError::NotFound("resource"))
     }
 }
+
+/// Two identifiers of a path, in its order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ids<A, B>(pub A, pub B);
+
+impl<A: FromStr + Send, B: FromStr + Send> FromRequestParts<AppState> for Ids<A, B> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        let Path((first, second)) = Path::<(String, String)>::from_request_parts(parts, app)
+            .await
+            .map_err(|_invalid| ApiError::NotFound("resource"))?;
+        let first = first.parse().map_err(|_invalid| ApiError::NotFound("resource"))?;
+        let second = second.parse().map_err(|_invalid| ApiError::NotFound("resource"))?;
+        Ok(Self(first, second))
+    }
+}

@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
-use crate::extract::{Anybody, Can, JsonBody, Keyed};
+use crate::extract::{Anybody, Can, JsonBody, Keyed, present};
 use crate::views::SettingsView;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,7 +16,7 @@ use firsthand_domain::jobs::JobType;
 use firsthand_domain::organizations::{ChangeSettings, PACKS, SettingsChange};
 use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId};
 use firsthand_projections::states;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// `GET /v1/organization/settings`
@@ -33,16 +33,6 @@ pub(crate) async fn settings(
         }
         _ => Err(ApiError::NotFound("organization")),
     }
-}
-
-/// Tells a field that is null from one that is absent.
-#[expect(clippy::option_option, reason = "absent, null and a value mean three things in a merge")]
-fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// What to change; absent fields stay as they are.

@@ -7,6 +7,7 @@ mod file;
 mod job;
 mod settings;
 mod submission;
+mod webhook;
 
 pub(crate) use api_key::ApiKeyView;
 pub(crate) use audit_event::AuditEventView;
@@ -15,6 +16,7 @@ pub(crate) use file::FileView;
 pub(crate) use job::{JobView, LocationView, Uploaded, job_view};
 pub(crate) use settings::SettingsView;
 pub(crate) use submission::{SubmissionView, WorkerSubmissionView, buyer_sees, worker_pseudonym};
+pub(crate) use webhook::{AttemptView, DeliveryView, EndpointView, ReplayView, webhook_event};
 
 use firsthand_projections::Page;
 use serde::Serialize;

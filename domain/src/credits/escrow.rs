@@ -30,6 +30,11 @@ impl Escrow {
         self.held.iter().map(|draw| draw.amount_cents).sum()
     }
 
+    /// Returns what was set aside in the beginning.
+    pub fn total(&self) -> Cents {
+        [self.held_total(), self.spent, self.refunded].into_iter().sum()
+    }
+
     /// Takes these draws out of what is held.
     pub fn take(&mut self, draws: &[Draw]) {
         for draw in draws {

@@ -1,11 +1,16 @@
 //! Deliver: the approved files have reached the job's folder.
 
-use super::events::{DeliveredFile, SubmissionDelivered, SubmissionEvent};
+use super::events::{DeliveredFile, SubmissionDelivered, SubmissionEvent, UploadedFile};
 use super::state::SubmissionStatus;
 use super::upload::loaded;
 use crate::decision::{self, Changes, Command, Context, View, need};
-use crate::ids::{Book, StreamId, SubmissionId};
+use crate::ids::{Book, JobId, StreamId, SubmissionId};
 use crate::rejection::Rejection;
+
+/// Returns where a file of a job is stored once it is approved.
+pub fn delivered_key(job: JobId, file: &UploadedFile) -> String {
+    format!("jobs/{job}/{}.{}", file.file_id, file.content_type.extension())
+}
 
 /// Records where the approved files are now. Repeating it changes nothing.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ mod upload;
 mod withdraw;
 
 pub use accept::{AcceptJob, RESERVATION};
-pub use deliver::DeliverSubmission;
+pub use deliver::{DeliverSubmission, delivered_key};
 pub use events::{
     DeliveredFile, FileMeasurement, RejectionCode, SubmissionAccepted, SubmissionApproved,
     SubmissionDelivered, SubmissionEvent, SubmissionRejected, SubmissionRetryRequested,

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod record;
+mod replay;
 mod score;
 
 use crate::reactors::{SubmissionTask, kinds};
@@ -14,6 +15,9 @@ use firsthand_eventstore::{Answer, ExecuteError, IdempotencyKey, Meta, Reply, Re
 
 /// Performs a task.
 pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
+    if task.kind == kinds::REPLAY {
+        return replay::perform(context, task).await;
+    }
     let payload: SubmissionTask =
         serde_json::from_slice(&task.payload).map_err(|error| Trouble::Dead(error.to_string()))?;
     let id: SubmissionId =

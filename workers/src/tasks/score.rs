@@ -1,9 +1,10 @@
 //! Score: fetch a submission's files, measure them, report the score.
 
-use super::{report, storage};
+use super::{deliver, report, storage};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::scorer::{Candidate, Demands, Earlier, score_files};
 use firsthand_domain::ids::SubmissionId;
+use firsthand_domain::jobs::Job;
 use firsthand_domain::submissions::{ScoreSubmission, Submission, SubmissionStatus};
 use firsthand_domain::{State, StreamId};
 use firsthand_eventstore::read;
@@ -25,7 +26,8 @@ pub(super) async fn perform(
     if submission.status != SubmissionStatus::PendingScore || submission.attempt != attempt {
         return Ok(());
     }
-    let demands = demands(context, submission).await?;
+    let job = job(context, submission).await?;
+    let demands = Demands { min_width: job.input.min_width, min_height: job.input.min_height };
     let earlier = earlier(context, task, id, submission).await?;
     let directory = tempfile::tempdir_in(&context.scratch_dir)
         .map_err(|error| Trouble::Retry(error.to_string()))?;
@@ -49,6 +51,10 @@ pub(super) async fn perform(
         .await
         .map_err(|error| Trouble::Dead(error.to_string()))?
         .map_err(|error| Trouble::Retry(error.to_string()))?;
+    if scored.technical.is_none() && scored.score.stars >= job.input.min_star_rating {
+        // Whoever hears of the approval finds the files in their place.
+        deliver::place(context, submission).await?;
+    }
     let command = ScoreSubmission {
         submission_id: id,
         attempt,
@@ -59,14 +65,12 @@ pub(super) async fn perform(
     report(context, task, StreamId::Submission(id), command).await
 }
 
-async fn demands(context: &WorkerContext, submission: &Submission) -> Result<Demands, Trouble> {
+async fn job(context: &WorkerContext, submission: &Submission) -> Result<Job, Trouble> {
     let store = context.ledger.store();
     let stream = StreamId::Job(submission.job_id);
     let rows = read::states(store, store.part_of(stream), &[stream]).await?;
     match rows.into_iter().next().map(|row| row.state) {
-        Some(State::Job(job)) => {
-            Ok(Demands { min_width: job.input.min_width, min_height: job.input.min_height })
-        }
+        Some(State::Job(job)) => Ok(*job),
         _ => Err(Trouble::Dead(format!("{} does not exist", submission.job_id))),
     }
 }

@@ -1,0 +1,166 @@
+//! The feed, pulled: `GET /v1/events` and `GET /v1/events/stream`. Oldest first, without gaps.
+
+use super::webhook_events::body;
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::extract::{Can, ListQuery, Paging, WebhooksRead};
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use firsthand_domain::Book;
+use firsthand_domain::webhook_endpoints::WebhookEventType;
+use firsthand_projections::webhooks::list;
+use futures_util::stream::{self, Stream};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Events that a stream reads at a time.
+const PAGE: i64 = 100;
+/// A stream looks at most so often, and at least so often: another process may be writing.
+const SHORTEST_LOOK: Duration = Duration::from_millis(20);
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+/// How often a comment keeps a silent stream alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PullQuery {
+    after: Option<String>,
+    types: Option<String>,
+    limit: Option<String>,
+}
+
+/// A page of the feed. It names where to go on also when there is no more.
+#[derive(Debug, Serialize)]
+pub(crate) struct FeedView {
+    object: &'static str,
+    data: Vec<Box<RawValue>>,
+    has_more: bool,
+    next_cursor: Option<String>,
+}
+
+/// Reads the list of types that are wanted.
+fn types(text: Option<&str>) -> Result<Option<Vec<String>>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(|name| WebhookEventType::from_name(name).is_none()) {
+        return Err(ApiError::field("types", "names something that is not a type of event"));
+    }
+    Ok(Some(names))
+}
+
+/// Returns the position of an event that a client has seen.
+async fn seen(app: &AppState, book: Book, field: &str, text: &str) -> Result<i64, ApiError> {
+    let unknown = || ApiError::field(field, "is not the id of an event of yours");
+    let id = text.parse().map_err(|_invalid| unknown())?;
+    list::position(app.store(), book, id).await?.ok_or_else(unknown)
+}
+
+/// `GET /v1/events`
+pub(crate) async fn pull(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    ListQuery(query): ListQuery<PullQuery>,
+) -> Result<Json<FeedView>, ApiError> {
+    let book = buyer.book();
+    let limit = Paging { limit: query.limit, cursor: None }.limit()?;
+    let types = types(query.types.as_deref())?;
+    app.catch_up_feed(book).await;
+    let after = match &query.after {
+        Some(id) => seen(&app, book, "after", id).await?,
+        None => 0,
+    };
+    let page = list::oldest(app.store(), book, types.as_deref(), after, limit).await?;
+    let next_cursor = page.items.last().map(|last| last.event_id.clone()).or(query.after);
+    let mut data = Vec::with_capacity(page.items.len());
+    for row in &page.items {
+        let text = body(&app, book, row).await?;
+        data.push(
+            RawValue::from_string(text).map_err(|error| ApiError::Internal(error.to_string()))?,
+        );
+    }
+    Ok(Json(FeedView { object: "list", data, has_more: page.has_more, next_cursor }))
+}
+
+/// A stream under way.
+struct Streaming {
+    app: AppState,
+    book: Book,
+    types: Option<Vec<String>>,
+    after: i64,
+    read: VecDeque<(String, String, String)>,
+    next_look: Instant,
+}
+
+impl Streaming {
+    /// Waits for the next event; `None` when the service stops.
+    async fn next(&mut self) -> Result<Option<(String, String, String)>, ApiError> {
+        let mut moved = self.app.reactors.moved();
+        loop {
+            if let Some(event) = self.read.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.app.stopping.is_cancelled() {
+                return Ok(None);
+            }
+            sleep_until(self.next_look).await;
+            self.next_look = Instant::now() + SHORTEST_LOOK;
+            moved.mark_unchanged();
+            if !self.look().await? {
+                tokio::select! {
+                    () = self.app.stopping.cancelled() => (),
+                    changed = timeout(LONGEST_LOOK, moved.changed()) => drop(changed),
+                }
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<bool, ApiError> {
+        let store = self.app.store();
+        let page = list::oldest(store, self.book, self.types.as_deref(), self.after, PAGE).await?;
+        for row in &page.items {
+            let text = body(&self.app, self.book, row).await?;
+            self.read.push_back((row.event_id.clone(), row.event_type.clone(), text));
+            self.after = row.position;
+        }
+        Ok(!self.read.is_empty())
+    }
+}
+
+/// `GET /v1/events/stream`: server-sent events, live, resumable by `Last-Event-ID`.
+pub(crate) async fn stream(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    headers: HeaderMap,
+    ListQuery(query): ListQuery<PullQuery>,
+) -> Result<Sse<impl Stream<Item = Result<Event, std::convert::Infallible>>>, ApiError> {
+    let book = buyer.book();
+    let types = types(query.types.as_deref())?;
+    app.catch_up_feed(book).await;
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let after = match (last, &query.after) {
+        (Some(id), _) => seen(&app, book, "Last-Event-ID", id).await?,
+        (None, Some(id)) => seen(&app, book, "after", id).await?,
+        (None, None) => list::last_position(app.store(), book).await?,
+    };
+    let streaming =
+        Streaming { app, book, types, after, read: VecDeque::new(), next_look: Instant::now() };
+    let events = stream::unfold(streaming, |mut streaming| async move {
+        match streaming.next().await {
+            Ok(Some((id, event_type, text))) => {
+                Some((Ok(Event::default().id(id).event(event_type).data(text)), streaming))
+            }
+            Ok(None) => None,
+            Err(error) => {
+                // The client resumes after the last event that it got.
+                tracing::warn!(code = error.code(), "a stream of events ends");
+                None
+            }
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}

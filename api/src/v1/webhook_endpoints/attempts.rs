@@ -1,0 +1,73 @@
+//! The attempt log: of an endpoint, of an event.
+
+use super::read;
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::extract::{Can, Id, ListQuery, Paging, WebhooksRead, bad_cursor};
+use crate::v1::webhook_events;
+use crate::views::{AttemptView, ListView};
+use axum::Json;
+use axum::extract::State;
+use firsthand_domain::Book;
+use firsthand_domain::ids::{EventId, WebhookEndpointId};
+use firsthand_projections::PageRequest;
+use firsthand_projections::webhooks::attempts::{self, Filter};
+use serde::Deserialize;
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct AttemptsQuery {
+    status: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+async fn page(
+    app: &AppState,
+    book: Book,
+    filter: Filter,
+    query: AttemptsQuery,
+) -> Result<Json<ListView<AttemptView>>, ApiError> {
+    if let Some(status) = &query.status
+        && !matches!(status.as_str(), "succeeded" | "failed" | "unknown")
+    {
+        return Err(ApiError::field("status", "must be succeeded, failed or unknown"));
+    }
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let limit = paging.limit()?;
+    let is_ours = |cursor: &String| {
+        let ulid = cursor.strip_prefix("att_").map(ulid::Ulid::from_string);
+        ulid.is_some_and(|parsed| parsed.is_ok())
+    };
+    if paging.cursor.as_ref().is_some_and(|cursor| !is_ours(cursor)) {
+        return Err(bad_cursor());
+    }
+    let request = PageRequest { limit, after: paging.cursor };
+    let filter = Filter { status: query.status, ..filter };
+    let page = attempts::list(app.store(), book, &filter, &request).await?;
+    Ok(Json(ListView::new(page.map(AttemptView::new), |last| last.id.clone())))
+}
+
+/// `GET /v1/webhook_endpoints/{id}/attempts`
+pub(crate) async fn of_endpoint(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    Id(id): Id<WebhookEndpointId>,
+    ListQuery(query): ListQuery<AttemptsQuery>,
+) -> Result<Json<ListView<AttemptView>>, ApiError> {
+    read(&app, buyer.book(), id).await?;
+    let filter = Filter { endpoint_id: Some(id.to_string()), ..Filter::default() };
+    page(&app, buyer.book(), filter, query).await
+}
+
+/// `GET /v1/webhook_events/{id}/attempts`
+pub(crate) async fn of_event(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    Id(id): Id<EventId>,
+    ListQuery(query): ListQuery<AttemptsQuery>,
+) -> Result<Json<ListView<AttemptView>>, ApiError> {
+    webhook_events::position(&app, buyer.book(), id).await?;
+    let filter = Filter { event_id: Some(id.to_string()), ..Filter::default() };
+    page(&app, buyer.book(), filter, query).await
+}

@@ -1,0 +1,70 @@
+//! `PATCH /v1/webhook_endpoints/{id}` and `DELETE /v1/webhook_endpoints/{id}`
+
+use super::parse::EndpointRequest;
+use super::{health, read, render, seal};
+use crate::app::AppState;
+use crate::command::Call;
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::extract::{Can, Id, JsonBody, Keyed, WebhooksWrite};
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use bytes::Bytes;
+use firsthand_domain::StreamId;
+use firsthand_domain::ids::WebhookEndpointId;
+use firsthand_domain::webhook_endpoints::{ChangeEndpoint, DeleteEndpoint};
+use firsthand_projections::webhooks::lanes::Health;
+use std::sync::Arc;
+
+/// Changes what is named.
+pub(crate) async fn change(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<WebhooksWrite>,
+    keyed: Keyed,
+    Id(endpoint_id): Id<WebhookEndpointId>,
+    JsonBody(request): JsonBody<EndpointRequest>,
+) -> Result<Response, ApiError> {
+    let book = buyer.book();
+    read(&app, book, endpoint_id).await?;
+    let checked = request.check(&app, false)?;
+    let mut change = checked.change;
+    if let Some(headers) = checked.headers {
+        let sealed = if headers.is_empty() {
+            None
+        } else {
+            Some(seal(&app, endpoint_id, &serde_json::json!(headers).to_string()).await?)
+        };
+        change.headers = Some((headers.into_keys().collect(), sealed));
+    }
+    let enables = change.enabled == Some(true);
+    let health = if enables { Health::default() } else { health(&app, endpoint_id).await? };
+    let call = Call {
+        command: ChangeEndpoint { endpoint_id, book, change },
+        stream: StreamId::WebhookEndpoint(endpoint_id),
+        actor: buyer.actor(),
+        key: keyed.key(&book.to_string(), &request),
+    };
+    call.answer(&app, &context, StatusCode::OK, move |view| render(view, endpoint_id, health, None))
+        .await
+}
+
+/// Deletes an endpoint; repeatable. What never was one of this book's is not found.
+pub(crate) async fn delete(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<WebhooksWrite>,
+    keyed: Keyed,
+    Id(endpoint_id): Id<WebhookEndpointId>,
+) -> Result<Response, ApiError> {
+    let book = buyer.book();
+    let call = Call {
+        command: DeleteEndpoint { endpoint_id, book },
+        stream: StreamId::WebhookEndpoint(endpoint_id),
+        actor: buyer.actor(),
+        key: keyed.key(&book.to_string(), &()),
+    };
+    call.answer(&app, &context, StatusCode::NO_CONTENT, |_view| Ok(Bytes::new())).await
+}

@@ -1,0 +1,68 @@
+//! `GET /v1/webhook_endpoints` and `GET /v1/webhook_endpoints/{id}`
+
+use super::{health, read};
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::extract::{Can, Id, ListQuery, Paging, WebhooksRead};
+use crate::views::{EndpointView, ListView};
+use axum::Json;
+use axum::extract::State;
+use firsthand_domain::ids::WebhookEndpointId;
+use firsthand_domain::{State as StreamState, StreamId};
+use firsthand_projections::states::{self, Filter};
+use firsthand_projections::webhooks::lanes;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct EndpointsQuery {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// Lists endpoints, newest first.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    ListQuery(query): ListQuery<EndpointsQuery>,
+) -> Result<Json<ListView<EndpointView>>, ApiError> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let filter =
+        Filter { statuses: vec!["enabled".to_owned(), "disabled".to_owned()], ..Filter::default() };
+    let request = paging.by_id::<WebhookEndpointId>()?;
+    let page =
+        states::list(app.store(), buyer.book(), "webhook_endpoint", &filter, &request).await?;
+    let has_more = page.has_more;
+    let endpoints: Vec<_> = page
+        .items
+        .into_iter()
+        .filter_map(|found| match (found.stream, found.state) {
+            (StreamId::WebhookEndpoint(id), StreamState::WebhookEndpoint(endpoint)) => {
+                Some((id, endpoint))
+            }
+            _ => None,
+        })
+        .collect();
+    let ids: Vec<_> = endpoints.iter().map(|(id, _)| *id).collect();
+    let health: BTreeMap<_, _> = lanes::health(app.store(), &ids).await?.into_iter().collect();
+    let items = endpoints
+        .into_iter()
+        .map(|(id, endpoint)| {
+            let health = health.get(&id).copied().unwrap_or_default();
+            EndpointView::new(id, &endpoint, &health, None)
+        })
+        .collect();
+    let page = firsthand_projections::Page { items, has_more };
+    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+}
+
+/// Returns one endpoint.
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    Id(id): Id<WebhookEndpointId>,
+) -> Result<Json<EndpointView>, ApiError> {
+    let endpoint = read(&app, buyer.book(), id).await?;
+    Ok(Json(EndpointView::new(id, &endpoint, &health(&app, id).await?, None)))
+}

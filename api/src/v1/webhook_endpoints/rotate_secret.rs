@@ -1,0 +1,64 @@
+//! `POST /v1/webhook_endpoints/{id}/rotate_secret`
+
+use super::{health, read, render, seal};
+use crate::app::AppState;
+use crate::command::Call;
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::extract::{Can, Id, JsonBody, Keyed, WebhooksWrite};
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use firsthand_adapters::signature::mint_secret;
+use firsthand_domain::StreamId;
+use firsthand_domain::ids::WebhookEndpointId;
+use firsthand_domain::time::Span;
+use firsthand_domain::webhook_endpoints::RotateEndpointSecret;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// For how long the old secret signs too, unless the owner says otherwise, and at most.
+const OVERLAP: i64 = 24 * 3_600;
+const LONGEST_OVERLAP: i64 = 7 * 24 * 3_600;
+
+/// How to rotate.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct RotateRequest {
+    overlap_seconds: Option<i64>,
+}
+
+/// Gives an endpoint a new secret: it is in this answer and never again.
+pub(crate) async fn rotate_secret(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<WebhooksWrite>,
+    keyed: Keyed,
+    Id(endpoint_id): Id<WebhookEndpointId>,
+    JsonBody(request): JsonBody<RotateRequest>,
+) -> Result<Response, ApiError> {
+    let book = buyer.book();
+    read(&app, book, endpoint_id).await?;
+    let overlap = request.overlap_seconds.unwrap_or(OVERLAP);
+    if !(0..=LONGEST_OVERLAP).contains(&overlap) {
+        return Err(ApiError::field("overlap_seconds", "must be 0 to 604800"));
+    }
+    let secret = mint_secret();
+    let command = RotateEndpointSecret {
+        endpoint_id,
+        book,
+        secret: seal(&app, endpoint_id, &secret).await?,
+        overlap: Span::seconds(overlap),
+    };
+    let health = health(&app, endpoint_id).await?;
+    let call = Call {
+        command,
+        stream: StreamId::WebhookEndpoint(endpoint_id),
+        actor: buyer.actor(),
+        key: keyed.key(&book.to_string(), &request),
+    };
+    call.answer_secret(&app, &context, StatusCode::OK, move |view| {
+        render(view, endpoint_id, health, Some(secret.clone()))
+    })
+    .await
+}

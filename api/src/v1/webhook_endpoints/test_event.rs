@@ -1,0 +1,57 @@
+//! `POST /v1/webhook_endpoints/{id}/test`
+
+use super::read;
+use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use crate::extract::{Can, Id, JsonBody, Keyed, WebhooksWrite};
+use crate::v1::webhook_events;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use firsthand_domain::StreamId;
+use firsthand_domain::ids::{EventId, WebhookEndpointId};
+use firsthand_domain::webhook_endpoints::{TestEndpoint, WebhookEventType};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What to send.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct TestRequest {
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+}
+
+/// Sends a test event to this endpoint alone, subscribed or not.
+pub(crate) async fn send(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<WebhooksWrite>,
+    keyed: Keyed,
+    Id(endpoint_id): Id<WebhookEndpointId>,
+    JsonBody(request): JsonBody<TestRequest>,
+) -> Result<Response, ApiError> {
+    let book = buyer.book();
+    read(&app, book, endpoint_id).await?;
+    let event_type = match &request.event_type {
+        None => WebhookEventType::EndpointTest,
+        Some(name) => WebhookEventType::from_name(name)
+            .ok_or_else(|| ApiError::field("type", "is not a type of event"))?,
+    };
+    let event_id = EventId::in_slot(app.mint(), endpoint_id.slot());
+    let call = Call {
+        command: TestEndpoint { endpoint_id, book, event_id, event_type },
+        stream: StreamId::WebhookEndpoint(endpoint_id),
+        actor: buyer.actor(),
+        key: keyed.key(&book.to_string(), &request),
+    };
+    let answer = call
+        .answer(&app, &context, StatusCode::ACCEPTED, move |_view| Ok(to_json(&event_id)))
+        .await?;
+    if answer.status() != StatusCode::ACCEPTED {
+        return Ok(answer);
+    }
+    webhook_events::accepted(&app, book, answer).await
+}

@@ -1,0 +1,192 @@
+//! Webhook events: what was told, and what became of it (spec section 8).
+
+use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::{ApiError, chain};
+use crate::extract::{
+    Can, Id, JsonBody, Keyed, ListQuery, Paging, WebhooksRead, WebhooksWrite, bad_cursor,
+};
+use crate::v1::files::link;
+use crate::views::{DeliveryView, ListView, webhook_event};
+use axum::body::to_bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use firsthand_domain::ids::{EventId, JobId, WebhookEndpointId};
+use firsthand_domain::webhook_endpoints::{ReplayEvent, WebhookEventType};
+use firsthand_domain::{Book, StreamId};
+use firsthand_projections::webhooks::bodies::{self, Unsigned};
+use firsthand_projections::webhooks::list::{self, FeedRow, Filter};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// The longest answer of ours that is only an id.
+const ID_LENGTH: usize = 64;
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct EventsQuery {
+    delivery_status: Option<String>,
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    endpoint_id: Option<String>,
+    job_id: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// Returns an event's body, with its link if it has one.
+pub(super) async fn body(app: &AppState, book: Book, row: &FeedRow) -> Result<String, ApiError> {
+    let text = |bytes: Vec<u8>| {
+        String::from_utf8(bytes).map_err(|error| ApiError::Internal(error.to_string()))
+    };
+    let Some(file_key) = &row.file_key else { return text(row.body.clone()) };
+    let signed = link(app, file_key, None).await?;
+    let unsigned = Unsigned {
+        part: app.store().part_of_book(book),
+        position: row.position,
+        book: book.to_string(),
+        file_key,
+        body: &row.body,
+    };
+    text(bodies::complete(app.store(), &unsigned, &signed).await?)
+}
+
+/// Returns where an event of a book stands in the log.
+pub(super) async fn position(app: &AppState, book: Book, id: EventId) -> Result<i64, ApiError> {
+    app.catch_up_feed(book).await;
+    let found = list::position(app.store(), book, id).await?;
+    found.ok_or(ApiError::NotFound("webhook event"))
+}
+
+fn check(query: &EventsQuery) -> Result<Filter, ApiError> {
+    let known = ["pending", "delivered", "failed", "skipped", "none"];
+    if query.delivery_status.as_deref().is_some_and(|status| !known.contains(&status)) {
+        let message = "must be pending, delivered, failed, skipped or none";
+        return Err(ApiError::field("delivery_status", message));
+    }
+    if query.event_type.as_deref().is_some_and(|name| WebhookEventType::from_name(name).is_none()) {
+        return Err(ApiError::field("type", "is not a type of event"));
+    }
+    let is_endpoint = |id: &str| id.parse::<WebhookEndpointId>().is_ok();
+    if query.endpoint_id.as_deref().is_some_and(|id| !is_endpoint(id)) {
+        return Err(ApiError::field("endpoint_id", "must be a webhook endpoint's id"));
+    }
+    if query.job_id.as_deref().is_some_and(|id| id.parse::<JobId>().is_err()) {
+        return Err(ApiError::field("job_id", "must be a job's id"));
+    }
+    Ok(Filter {
+        delivery_status: query.delivery_status.clone(),
+        event_types: query.event_type.clone().map(|name| vec![name]),
+        endpoint_id: query.endpoint_id.clone(),
+        job_id: query.job_id.clone(),
+        before: None,
+        at: None,
+    })
+}
+
+/// `GET /v1/webhook_events`: newest first.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    ListQuery(query): ListQuery<EventsQuery>,
+) -> Result<Json<ListView<Box<RawValue>>>, ApiError> {
+    let book = buyer.book();
+    let mut filter = check(&query)?;
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let limit = paging.limit()?;
+    app.catch_up_feed(book).await;
+    if let Some(cursor) = &paging.cursor {
+        let id = cursor.parse().map_err(|_invalid| bad_cursor())?;
+        let found = list::position(app.store(), book, id).await?;
+        filter.before = Some(found.ok_or_else(bad_cursor)?);
+    }
+    let page = list::newest(app.store(), book, &filter, limit).await?;
+    let last = page.items.last().map(|last| last.event_id.clone());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in &page.items {
+        items.push(webhook_event(&body(&app, book, row).await?, row, None)?);
+    }
+    let page = firsthand_projections::Page { items, has_more: page.has_more };
+    Ok(Json(ListView::new(page, |_| last.unwrap_or_default())))
+}
+
+/// Answers with one event and what became of it.
+async fn show(app: &AppState, book: Book, id: EventId) -> Result<Box<RawValue>, ApiError> {
+    let at = position(app, book, id).await?;
+    let filter = Filter { at: Some(at), ..Filter::default() };
+    let page = list::newest(app.store(), book, &filter, 1).await?;
+    let row = page.items.first().ok_or(ApiError::NotFound("webhook event"))?;
+    let deliveries = list::deliveries(app.store(), book, at).await?;
+    let deliveries: Vec<_> = deliveries.into_iter().map(DeliveryView::new).collect();
+    webhook_event(&body(app, book, row).await?, row, Some(&deliveries))
+}
+
+/// `GET /v1/webhook_events/{id}`
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    buyer: Can<WebhooksRead>,
+    Id(id): Id<EventId>,
+) -> Result<Json<Box<RawValue>>, ApiError> {
+    Ok(Json(show(&app, buyer.book(), id).await?))
+}
+
+/// Shows the event that a command's answer names, under that answer's status and headers.
+pub(super) async fn accepted(
+    app: &AppState,
+    book: Book,
+    answer: Response,
+) -> Result<Response, ApiError> {
+    let (parts, named) = answer.into_parts();
+    let internal = |error: &dyn std::error::Error| ApiError::Internal(chain(error));
+    let named = to_bytes(named, ID_LENGTH).await.map_err(|error| internal(&error))?;
+    let id: EventId = serde_json::from_slice(&named).map_err(|error| internal(&error))?;
+    let event = show(app, book, id).await?;
+    let mut response = (parts.status, Json(event)).into_response();
+    for (name, value) in &parts.headers {
+        if !response.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    Ok(response)
+}
+
+/// To whom an event is sent once more.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct ReplayRequest {
+    endpoint_id: Option<String>,
+}
+
+/// `POST /v1/webhook_events/{id}/replay`: the same id and bytes, to every subscribed endpoint or one.
+pub(crate) async fn replay(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<WebhooksWrite>,
+    keyed: Keyed,
+    Id(event_id): Id<EventId>,
+    JsonBody(request): JsonBody<ReplayRequest>,
+) -> Result<Response, ApiError> {
+    let book = buyer.book();
+    let at = position(&app, book, event_id).await?;
+    let endpoints = match &request.endpoint_id {
+        Some(id) => vec![id.parse().map_err(|_invalid| {
+            ApiError::field("endpoint_id", "must be a webhook endpoint's id")
+        })?],
+        None => list::audience(app.store(), book, at).await?,
+    };
+    let call = Call {
+        command: ReplayEvent { event_id, book, endpoints, alone: request.endpoint_id.is_some() },
+        stream: StreamId::Credits(buyer.organization_id, buyer.environment),
+        actor: buyer.actor(),
+        key: keyed.key(&book.to_string(), &request),
+    };
+    let answer =
+        call.answer(&app, &context, StatusCode::OK, move |_view| Ok(to_json(&event_id))).await?;
+    if answer.status() != StatusCode::OK {
+        return Ok(answer);
+    }
+    accepted(&app, book, answer).await
+}

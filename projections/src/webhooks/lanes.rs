@@ -1,0 +1,155 @@
+//! Lanes: one row for each endpoint says who sends to it now and when there is something to do.
+//!
+//! A lane that is held has no due time until something new is owed; whoever clears that time looks
+//! once more. So no wake-up is lost, whatever comes between a look and a release.
+
+use firsthand_domain::StreamId;
+use firsthand_domain::ids::WebhookEndpointId;
+use firsthand_eventstore::{Store, StoreError};
+
+/// How an endpoint fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Failures without a success between them.
+    pub consecutive_failures: i64,
+    /// Since when it fails, in microseconds since the epoch.
+    pub failing_since: Option<i64>,
+    /// The last success.
+    pub last_success_at: Option<i64>,
+    /// The last failure.
+    pub last_failure_at: Option<i64>,
+}
+
+/// A lane that was acquired, or of which something new was heard.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// The part.
+    pub part: i16,
+    /// The endpoint.
+    pub endpoint_id: WebhookEndpointId,
+    /// Whose it is.
+    pub book: String,
+    /// How it fares.
+    pub health: Health,
+}
+
+/// Acquires up to `most` lanes of a part that are due or whose holder is gone, and hears of those
+/// that are held already and have something new.
+pub async fn acquire(
+    store: &Store,
+    part: i16,
+    holder: &str,
+    now: i64,
+    until: i64,
+    most: i64,
+) -> Result<Vec<Lane>, StoreError> {
+    let rows = sqlx::query!(
+        "update webhook_lanes as l set holder = $2, held_until = $4, due_at = null
+         where l.part = $1 and l.endpoint_id in (
+           select endpoint_id from webhook_lanes
+           where part = $1
+             and ((due_at <= $3 and (holder is null or holder = $2 or held_until < $3))
+                  or (holder is not null and holder <> $2 and held_until < $3))
+           order by due_at
+           limit $5
+           for update skip locked)
+         returning endpoint_id, book, consecutive_failures, failing_since, last_success_at,
+                   last_failure_at",
+        part,
+        holder,
+        now,
+        until,
+        most
+    )
+    .fetch_all(store.writer())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Lane {
+                part,
+                endpoint_id: row.endpoint_id.parse().map_err(StoreError::corrupt)?,
+                book: row.book,
+                health: Health {
+                    consecutive_failures: row.consecutive_failures,
+                    failing_since: row.failing_since,
+                    last_success_at: row.last_success_at,
+                    last_failure_at: row.last_failure_at,
+                },
+            })
+        })
+        .collect()
+}
+
+/// Extends the holder's hold on all its lanes of a part.
+pub async fn extend(store: &Store, part: i16, holder: &str, until: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update webhook_lanes set held_until = $3
+         where part = $1 and endpoint_id in (
+           select endpoint_id from webhook_lanes
+           where part = $1 and holder = $2
+           for update skip locked)",
+        part,
+        holder,
+        until
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(())
+}
+
+/// Gives a lane back. It is due again at `due_at`, or earlier if something was heard of meanwhile;
+/// nothing is sent before `not_before`, unless its record was wiped clean meanwhile.
+pub async fn release(
+    store: &Store,
+    endpoint: WebhookEndpointId,
+    holder: &str,
+    due_at: Option<i64>,
+    not_before: i64,
+) -> Result<(), StoreError> {
+    let stream = StreamId::WebhookEndpoint(endpoint);
+    sqlx::query!(
+        "update webhook_lanes
+         set holder = null, held_until = null,
+             not_before = case when consecutive_failures > 0 then $5::bigint else 0 end,
+             due_at = case when coalesce(due_at, $4::bigint) is not null
+                           then greatest(least(due_at, $4),
+                                         case when consecutive_failures > 0 then $5 end) end
+         where part = $1 and endpoint_id = $2 and holder = $3",
+        store.part_of(stream),
+        stream.to_string(),
+        holder,
+        due_at,
+        not_before
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(())
+}
+
+/// Returns how an endpoint fares.
+pub async fn health(
+    store: &Store,
+    endpoints: &[WebhookEndpointId],
+) -> Result<Vec<(WebhookEndpointId, Health)>, StoreError> {
+    let Some(first) = endpoints.first() else { return Ok(Vec::new()) };
+    let names: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query!(
+        "select endpoint_id, consecutive_failures, failing_since, last_success_at, last_failure_at
+         from webhook_lanes where part = $1 and endpoint_id = any($2)",
+        store.part_of(StreamId::WebhookEndpoint(*first)),
+        &names
+    )
+    .fetch_all(store.writer())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let health = Health {
+                consecutive_failures: row.consecutive_failures,
+                failing_since: row.failing_since,
+                last_success_at: row.last_success_at,
+                last_failure_at: row.last_failure_at,
+            };
+            Ok((row.endpoint_id.parse().map_err(StoreError::corrupt)?, health))
+        })
+        .collect()
+}

@@ -1,0 +1,221 @@
+//! Webhook events and what became of them, as a tenant sees them.
+
+use crate::page::Page;
+use firsthand_domain::Book;
+use firsthand_domain::ids::{EventId, WebhookEndpointId};
+use firsthand_eventstore::{Store, StoreError};
+
+/// A webhook event.
+#[derive(Debug, Clone)]
+pub struct FeedRow {
+    /// The event.
+    pub event_id: String,
+    /// Its position in the log.
+    pub position: i64,
+    /// Its type.
+    pub event_type: String,
+    /// The file whose link the body still lacks.
+    pub file_key: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The worst of its deliveries: `failed`, `pending`, `skipped`, `delivered` or `none`.
+    pub delivery_status: String,
+}
+
+/// What a list of webhook events is filtered by.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only with that worst delivery.
+    pub delivery_status: Option<String>,
+    /// Only these types.
+    pub event_types: Option<Vec<String>>,
+    /// Only those that this endpoint is owed.
+    pub endpoint_id: Option<String>,
+    /// Only those that concern this job.
+    pub job_id: Option<String>,
+    /// Only events before this position.
+    pub before: Option<i64>,
+    /// Only the event at this position.
+    pub at: Option<i64>,
+}
+
+/// Lists a book's events, newest first.
+pub async fn newest(
+    store: &Store,
+    book: Book,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Page<FeedRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query_as!(
+        FeedRow,
+        r#"select e.event_id, e.position, e.event_type,
+                  case when s.body is null then e.file_key end as file_key,
+                  coalesce(s.body, e.body) as "body!", w.worst as "delivery_status!"
+           from webhook_events e
+           left join webhook_bodies s on s.part = e.part and s.position = e.position
+           cross join lateral (
+             select coalesce((array['failed', 'pending', 'skipped', 'delivered'])
+                      [min(array_position(array['failed', 'pending', 'skipped', 'delivered'],
+                                          d.status))], 'none') as worst
+             from webhook_deliveries d
+             where d.part = e.part and d.position = e.position
+               and ($5::text is null or d.endpoint_id = $5)) w
+           where e.part = $1 and e.book = $2
+             and ($3::text is null or w.worst = $3)
+             and ($3::text is null or $3 in ('none', 'delivered') or e.position in (
+                   select p.position from webhook_deliveries p
+                   where p.part = $1 and p.book = $2 and p.status = $3))
+             and ($4::text[] is null or e.event_type = any($4))
+             and ($5::text is null or w.worst <> 'none')
+             and ($6::text is null or e.job_id = $6)
+             and ($7::bigint is null or e.position < $7)
+             and ($9::bigint is null or e.position = $9)
+           order by e.position desc
+           limit $8"#,
+        store.part_of_book(book),
+        book.to_string(),
+        filter.delivery_status,
+        filter.event_types.as_deref(),
+        filter.endpoint_id,
+        filter.job_id,
+        filter.before,
+        limit + 1,
+        filter.at
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Page::of(rows, limit))
+}
+
+/// Lists a book's events above a position, oldest first.
+pub async fn oldest(
+    store: &Store,
+    book: Book,
+    event_types: Option<&[String]>,
+    after: i64,
+    limit: i64,
+) -> Result<Page<FeedRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query_as!(
+        FeedRow,
+        r#"select e.event_id, e.position, e.event_type,
+                  case when s.body is null then e.file_key end as file_key,
+                  coalesce(s.body, e.body) as "body!", '' as "delivery_status!"
+           from webhook_events e
+           left join webhook_bodies s on s.part = e.part and s.position = e.position
+           where e.part = $1 and e.book = $2 and e.position > $3
+             and ($4::text[] is null or e.event_type = any($4))
+           order by e.position
+           limit $5"#,
+        store.part_of_book(book),
+        book.to_string(),
+        after,
+        event_types,
+        limit + 1
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Page::of(rows, limit))
+}
+
+/// Returns where an event stands in the log; `None` for one that this book does not have.
+pub async fn position(
+    store: &Store,
+    book: Book,
+    event: EventId,
+) -> Result<Option<i64>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let found = sqlx::query_scalar!(
+        "select position from webhook_events where part = $1 and event_id = $2 and book = $3",
+        store.part_of_book(book),
+        event.to_string(),
+        book.to_string()
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(found)
+}
+
+/// Returns the position of a book's last event; 0 if there is none.
+pub async fn last_position(store: &Store, book: Book) -> Result<i64, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let last = sqlx::query_scalar!(
+        "select max(position) from webhook_events where part = $1 and book = $2",
+        store.part_of_book(book),
+        book.to_string()
+    )
+    .fetch_one(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(last.unwrap_or(0))
+}
+
+/// What became of an event at one endpoint.
+#[derive(Debug, Clone)]
+pub struct DeliveryRow {
+    /// The endpoint.
+    pub endpoint_id: String,
+    /// `pending`, `delivered`, `failed` or `skipped`.
+    pub status: String,
+    /// Requests so far.
+    pub attempts: i32,
+    /// When it is tried next, if it is.
+    pub due_at: i64,
+    /// When it was last tried.
+    pub last_attempt_at: Option<i64>,
+    /// The last answer's status.
+    pub response_status: Option<i32>,
+    /// What went wrong the last time.
+    pub error_code: Option<String>,
+}
+
+/// Returns what became of an event at every endpoint.
+pub async fn deliveries(
+    store: &Store,
+    book: Book,
+    position: i64,
+) -> Result<Vec<DeliveryRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query_as!(
+        DeliveryRow,
+        "select endpoint_id, status, attempts, due_at, last_attempt_at, response_status, error_code
+         from webhook_deliveries
+         where part = $1 and position = $2 and book = $3
+         order by endpoint_id",
+        store.part_of_book(book),
+        position,
+        book.to_string()
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(rows)
+}
+
+/// Returns the endpoints of a book that an event is for and that are enabled.
+pub async fn audience(
+    store: &Store,
+    book: Book,
+    position: i64,
+) -> Result<Vec<WebhookEndpointId>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        "select s.endpoint_id
+         from webhook_events e
+         join webhook_subscriptions s on s.part = e.part and s.book = e.book
+         where e.part = $1 and e.position = $2 and e.book = $3 and s.enabled
+           and case when e.only_endpoint is not null then s.endpoint_id = e.only_endpoint
+               else s.endpoint_id is distinct from e.except_endpoint
+                    and (s.event_types is null or e.event_type = any(s.event_types)) end
+         order by s.endpoint_id",
+        store.part_of_book(book),
+        position,
+        book.to_string()
+    )
+    .fetch_all(store.writer())
+    .await?;
+    rows.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
+}

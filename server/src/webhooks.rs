@@ -1,0 +1,48 @@
+//! What webhooks may reach, and when they are tried again, from the configuration.
+
+use crate::config::Config;
+use anyhow::{Context, Result};
+use firsthand_adapters::outbound::{CertificateDer, Connector, PemObject, Policy};
+use firsthand_workers::RetrySchedule;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How webhooks are sent.
+#[derive(Clone)]
+pub(crate) struct Sending {
+    /// Reaches receivers.
+    pub connector: Arc<Connector>,
+    /// When a failed delivery is tried again.
+    pub retries: RetrySchedule,
+}
+
+fn numbers<T: std::str::FromStr>(text: &str) -> Option<Vec<T>> {
+    text.split(',').map(|number| number.trim().parse().ok()).collect()
+}
+
+impl Sending {
+    /// Prepares sending; `local` receivers are for `dev` and `demo` only (spec section 21).
+    pub(crate) fn new(config: &Config, local: bool) -> Result<Self> {
+        let mut policy = if local { Policy::development() } else { Policy::production() };
+        if !local {
+            let ports = numbers(config.webhook_ports.require()?)
+                .context("webhook_ports must be port numbers with commas between them")?;
+            policy.ports = Some(ports);
+        }
+        if let Some(path) = config.webhook_ca_file.get() {
+            policy.extra_roots = certificates(path)?;
+        }
+        let pauses = numbers(config.webhook_retry_ms.require()?)
+            .map(|pauses| pauses.into_iter().map(Duration::from_millis).collect())
+            .and_then(RetrySchedule::new)
+            .context("webhook_retry_ms must be milliseconds with commas between them")?;
+        let connector = Connector::new(policy).context("webhooks can't be sent")?;
+        Ok(Self { connector: Arc::new(connector), retries: pauses })
+    }
+}
+
+fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .with_context(|| format!("{path} can't be read as PEM certificates"))
+}

@@ -1,0 +1,15 @@
+//! Replay: queue the events of a range once more, step by step.
+
+use crate::reactors::ReplayTask;
+use crate::runner::{Trouble, WorkerContext};
+use firsthand_eventstore::tasks::LeasedTask;
+use firsthand_projections::webhooks::replays;
+
+/// Queues what is left of the range. A repetition goes on where the last step ended.
+pub(super) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
+    let replay: ReplayTask =
+        serde_json::from_slice(&task.payload).map_err(|error| Trouble::Dead(error.to_string()))?;
+    let store = context.ledger.store();
+    while replays::step(store, replay.endpoint_id, replay.replay_id, context.now()).await? {}
+    Ok(())
+}
