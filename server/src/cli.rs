@@ -1,6 +1,9 @@
 //! The command line (spec section 21).
 
 use crate::config::{Config, Flags};
+use crate::webhook_cli::listen::{self, Listen};
+use crate::webhook_cli::sig::{self, Verify};
+use crate::webhook_cli::trigger::{self, Trigger};
 use crate::{demo, dev, maintenance, production};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -80,8 +83,23 @@ enum Command {
         #[command(subcommand)]
         command: WorkerCommand,
     },
+    /// Stream webhook events and post each, signed, to a local program.
+    Listen(Listen),
+    /// Make a test event of a type.
+    Trigger(Trigger),
+    /// Check webhook signatures.
+    Sig {
+        #[command(subcommand)]
+        command: SigCommand,
+    },
     /// Print the effective configuration and where each value comes from.
     Config,
+}
+
+#[derive(Debug, Subcommand)]
+enum SigCommand {
+    /// Say of each signature whether it verifies and, if not, why; exit code 3 if one does not.
+    Verify(Verify),
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,6 +141,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
             let config = Config::load(&flags)?;
             maintenance::create_worker(&config, &name, &region, email, url).await
         }
+        Command::Listen(listen) => listen::run(&Config::load(&flags)?, &listen).await,
+        Command::Trigger(trigger) => trigger::run(&Config::load(&flags)?, &trigger).await,
+        Command::Sig { command: SigCommand::Verify(verify) } => sig::run(&verify),
         Command::Config => {
             println!("{}", Config::load(&flags)?.explain());
             Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
 mod cli;
+mod client;
 mod config;
 mod demo;
 mod dev;
@@ -12,6 +13,7 @@ mod postgres;
 mod production;
 mod service;
 mod telemetry;
+mod webhook_cli;
 mod webhooks;
 
 use clap::Parser;

@@ -1,8 +1,8 @@
 //! `migrate`, `verify`, `rebuild`, `worker create`.
 
 use crate::FOUND_SOMETHING;
+use crate::client::Client;
 use crate::config::Config;
-use crate::demo::client::Client;
 use crate::instance::{Database, Instance};
 use anyhow::{Context, Result, bail};
 use firsthand_eventstore::verify::{Report, verify_part};
@@ -146,7 +146,7 @@ pub(crate) async fn create_worker(
         let path = config.data_path()?.join("operator.token");
         std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
     };
-    let client = Client::new(&url, token.as_deref());
+    let client = Client::new(&url, token.as_deref())?;
     let body = json!({"name": name, "email": email, "region": region});
     let reply = client.post("/internal/worker/register", &body, None).await?;
     if reply.status != 201 {

@@ -1,7 +1,7 @@
 //! `firsthand demo`: the whole main job on real media, told step by step. It exits 0 only if every
 //! check held.
 
-pub(crate) mod client;
+mod receiver;
 mod story;
 mod teller;
 

@@ -1,9 +1,11 @@
 //! The story: one buyer, five workers, two jobs.
 
-use super::client::{Client, Upload};
+use super::receiver::{Delivery, Receiver};
 use super::teller::Teller;
+use crate::client::{Client, Upload};
 use anyhow::{Context, Result, bail};
 use firsthand_adapters::generate;
+use firsthand_adapters::signature::explain;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -12,6 +14,8 @@ use tokio::time::Instant;
 
 /// How long a score may take.
 const SCORE: Duration = Duration::from_secs(30);
+/// How long webhooks may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the story is told with.
 struct Story<'a> {
@@ -21,6 +25,9 @@ struct Story<'a> {
     buyer: Client,
     nonce: u32,
     uploaded: BTreeMap<String, Vec<u8>>,
+    receiver: Receiver,
+    /// The secret of the buyer's webhook endpoint.
+    secret: String,
 }
 
 fn text<'v>(value: &'v Value, field: &str) -> Result<&'v str> {
@@ -33,7 +40,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// Tells the whole story.
 pub(super) async fn tell(teller: &mut Teller, base: &str, operator_token: &str) -> Result<()> {
-    let anonymous = Client::new(base, None);
+    let anonymous = Client::new(base, None)?;
     let mut story = Story {
         teller,
         operator: anonymous.with_token(operator_token),
@@ -41,13 +48,17 @@ pub(super) async fn tell(teller: &mut Teller, base: &str, operator_token: &str) 
         anonymous,
         nonce: rand::random(),
         uploaded: BTreeMap::new(),
+        receiver: Receiver::start().await?,
+        secret: String::new(),
     };
     story.sign_up().await?;
+    story.webhook_endpoint().await?;
     let job = story.post_job().await?;
     story.workers(&job).await?;
     story.completion(&job).await?;
     story.files(&job).await?;
-    story.second_job().await?;
+    let cancelled = story.second_job().await?;
+    story.webhooks(&job, &cancelled).await?;
     story.books(&job).await
 }
 
@@ -68,6 +79,16 @@ impl Story<'_> {
         let credits = self.balance().await?;
         self.teller.fact("available", format!("{} cents", credits.0))?;
         self.teller.check("verification grants 250 cents", credits == (250, 0))
+    }
+
+    async fn webhook_endpoint(&mut self) -> Result<()> {
+        self.teller.step("webhook endpoint", "The buyer wants to be told of everything")?;
+        let body = json!({"url": self.receiver.url, "ordering": "per_job"});
+        let path = "/v1/webhook_endpoints";
+        let endpoint = self.buyer.post(path, &body, None).await?.expect(201)?;
+        text(&endpoint, "secret")?.clone_into(&mut self.secret);
+        self.teller.fact("endpoint", text(&endpoint, "id")?)?;
+        self.teller.check("the secret is shown once", self.secret.starts_with("whsec_"))
     }
 
     /// Returns what is available and what is held.
@@ -264,7 +285,8 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn second_job(&mut self) -> Result<()> {
+    /// Returns the job that is cancelled.
+    async fn second_job(&mut self) -> Result<String> {
         self.teller.step("cancel", "A second job is one cent too dear; a third is cancelled")?;
         let job = |price: i64| {
             json!({
@@ -289,7 +311,55 @@ impl Story<'_> {
         let refunded = cancelled["status"] == "cancelled"
             && cancelled["escrow"]["refunded_cents"] == 50
             && self.balance().await? == (50, 0);
-        self.teller.check("cancelling gives all 50 cents back", refunded)
+        self.teller.check("cancelling gives all 50 cents back", refunded)?;
+        Ok(text(&posted, "id")?.to_owned())
+    }
+
+    /// Says whether every signature of a delivery verifies.
+    fn is_signed(&self, delivery: &Delivery) -> bool {
+        let now = firsthand_adapters::clock::system().unix_seconds();
+        let findings = explain(&delivery.headers, &delivery.body, &self.secret, now, 300);
+        findings.len() == 4 && findings.iter().all(|finding| finding.outcome.is_ok())
+    }
+
+    async fn webhooks(&mut self, job: &str, cancelled: &str) -> Result<()> {
+        self.teller.step("webhooks", "The buyer's receiver was told of it all, signed")?;
+        // Events of a job come in order, so its last one tells that all are there.
+        let told = |all: &[Delivery], kind: &str, job: &str| {
+            all.iter().any(|delivery| {
+                serde_json::from_slice::<Value>(&delivery.body)
+                    .is_ok_and(|event| event["type"] == kind && event["data"]["job_id"] == job)
+            })
+        };
+        let enough = |all: &[Delivery]| {
+            told(all, "job.completed", job) && told(all, "job.cancelled", cancelled)
+        };
+        let deliveries = self.receiver.deliveries(PATIENCE, enough).await;
+        let signed = deliveries.iter().all(|delivery| self.is_signed(delivery));
+        let mut of_job = BTreeMap::new();
+        let mut last = 0;
+        let mut ordered = true;
+        for delivery in &deliveries {
+            let event: Value = serde_json::from_slice(&delivery.body)?;
+            if event["data"]["job_id"] == job {
+                *of_job.entry(text(&event, "type")?.to_owned()).or_insert(0) += 1;
+                let sequence = event["sequence"].as_i64().context("no sequence")?;
+                ordered &= sequence == last + 1;
+                last = sequence;
+            }
+        }
+        for (name, count) in &of_job {
+            self.teller.fact(name, count)?;
+        }
+        let of = |name: &str| of_job.get(name).copied().unwrap_or(0);
+        let whole = of("submission.approved") == 4
+            && of("submission.rejected") == 1
+            && of("job.completed") == 1;
+        self.teller.check("every approval, the rejection and the completion came", whole)?;
+        self.teller.check("they came in the order in which they happened", ordered)?;
+        let cancellation = told(&deliveries, "job.cancelled", cancelled);
+        self.teller.check("the cancellation came", cancellation)?;
+        self.teller.check("every signature verifies", signed && !deliveries.is_empty())
     }
 
     async fn books(&mut self, job: &str) -> Result<()> {

@@ -1,13 +1,16 @@
-//! A small HTTP client for the demo: what a buyer, a worker and an operator would send.
+//! A small HTTP client: what a buyer, a worker and an operator would send.
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::{Method, Request, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::ring;
 use serde_json::Value;
 
 /// A caller with its token.
@@ -15,7 +18,7 @@ use serde_json::Value;
 pub(crate) struct Client {
     base: String,
     token: Option<String>,
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// An answer.
@@ -62,12 +65,17 @@ pub(crate) struct Upload {
 
 impl Client {
     /// Makes a caller.
-    pub(crate) fn new(base: &str, token: Option<&str>) -> Self {
-        Self {
+    pub(crate) fn new(base: &str, token: Option<&str>) -> Result<Self> {
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(ring::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
             token: token.map(ToOwned::to_owned),
-            pool: Pool::builder(TokioExecutor::new()).build_http(),
-        }
+            pool: Pool::builder(TokioExecutor::new()).build(connector),
+        })
     }
 
     /// The same service, called with another token.
@@ -91,6 +99,27 @@ impl Client {
         let (parts, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    /// `POST` bytes to a whole URL without a token.
+    pub(crate) async fn post_raw(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Reply> {
+        self.send(Method::POST, url, headers, body).await
+    }
+
+    /// `GET` a path whose answer does not end by itself: its status and its body as it comes.
+    pub(crate) async fn stream(&self, path: &str, last: Option<&str>) -> Result<(u16, Incoming)> {
+        let uri: Uri = format!("{}{path}", self.base).parse()?;
+        let mut request = Request::builder().uri(uri).header(AUTHORIZATION, self.bearer());
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = self.pool.request(request.body(Full::default())?).await?;
+        Ok((response.status().as_u16(), response.into_body()))
     }
 
     fn bearer(&self) -> String {
