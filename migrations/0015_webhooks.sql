@@ -29,6 +29,8 @@ create table webhook_events (
 );
 create unique index webhook_events_event_id_idx on webhook_events (part, event_id);
 create index webhook_events_book_idx on webhook_events (part, book, position);
+create index webhook_events_type_idx on webhook_events (part, book, event_type, position);
+create index webhook_events_recorded_at_idx on webhook_events (part, book, recorded_at);
 create index webhook_events_job_id_idx on webhook_events (part, job_id, sequence) where job_id is not null;
 select tenant_table('webhook_events', 'select, insert, update, delete');
 
@@ -42,7 +44,7 @@ create table webhook_bodies (
 );
 select tenant_table('webhook_bodies', 'select, insert, delete');
 
--- Which endpoint wants what, as of the reactors' cursor.
+-- Which endpoint wants what, as of the feed's cursor.
 create table webhook_subscriptions (
   part smallint not null,
   book text collate "C" not null,
@@ -125,6 +127,8 @@ create table webhook_attempts (
   constraint webhook_attempts_pkey primary key (part, endpoint_id, attempt_id)
 ) with (fillfactor = 60);
 create index webhook_attempts_position_idx on webhook_attempts (part, position, attempt_id);
+-- Rows arrive in order of time, so a block range index finds the old ones at next to no cost.
+create index webhook_attempts_begun_at_idx on webhook_attempts using brin (part, begun_at);
 select tenant_table('webhook_attempts', 'select, insert, update, delete');
 
 -- Repetitions of a range, with their progress.
@@ -137,8 +141,9 @@ create table webhook_replays (
   until bigint not null,
   selection text collate "C" not null,
   status text collate "C" not null default 'running',
-  -- The last position that was looked at.
-  position bigint not null default 0,
+  -- The last position that was looked at, and the last of the range.
+  position bigint not null,
+  last_position bigint not null,
   total bigint,
   queued bigint not null default 0,
   requested_at bigint not null,

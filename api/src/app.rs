@@ -45,8 +45,8 @@ pub struct Parts {
     pub ledger: Ledger,
     /// The read models' progress.
     pub read_models: Arc<Follower>,
-    /// The progress of what is owed: webhook events too.
-    pub reactors: Arc<Follower>,
+    /// The progress of what buyers are told and endpoints are owed.
+    pub feed: Arc<Follower>,
     /// Reaches receivers; here it only says which URLs it would.
     pub connector: Arc<Connector>,
     /// Object storage.
@@ -117,7 +117,7 @@ impl AppState {
     /// part.
     pub(crate) async fn catch_up_feed(&self, book: Book) {
         let part = self.store().part_of_book(book);
-        self.catch_up_with(&self.reactors, part).await;
+        self.catch_up_with(&self.feed, part).await;
     }
 
     /// Waits until the read models hold everything that this process has committed to any part.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use firsthand_eventstore::{schema_version, tasks};
-use firsthand_projections::{CURSOR, projector};
+use firsthand_projections::{CURSOR, FEED_CURSOR, projector};
 use serde_json::{Value, json};
 
 /// The process runs.
@@ -19,12 +19,15 @@ pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Val
     if app.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "stopping"})));
     }
-    let (version, projections, reactors) = tokio::join!(
+    let (version, projections, reactors, feed) = tokio::join!(
         schema_version(app.store()),
         projector::lag(app.store(), CURSOR),
         projector::lag(app.store(), "reactors"),
+        projector::lag(app.store(), FEED_CURSOR),
     );
-    let (Ok(version), Ok(projections), Ok(reactors)) = (version, projections, reactors) else {
+    let (Ok(version), Ok(projections), Ok(reactors), Ok(feed)) =
+        (version, projections, reactors, feed)
+    else {
         let body = json!({"status": "unavailable", "database": "unreachable"});
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body));
     };
@@ -37,7 +40,7 @@ pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Val
         "status": status,
         "database": "ok",
         "migrations": {"applied": version.applied, "wanted": version.wanted},
-        "lag_events": {"projections": projections, "reactors": reactors},
+        "lag_events": {"projections": projections, "reactors": reactors, "feed": feed},
     });
     (code, Json(body))
 }

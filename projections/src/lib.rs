@@ -28,25 +28,28 @@ use std::sync::Arc;
 /// Name of the cursor that all read models share.
 pub const CURSOR: &str = "projections";
 
-/// Name of the cursor that everything that is owed shares: tasks, timers, webhooks.
-pub const REACTOR_CURSOR: &str = "reactors";
+/// Name of the cursor of what buyers are told and endpoints are owed.
+pub const FEED_CURSOR: &str = "feed";
 
-/// What buyers are told of the log. It runs under the reactors' cursor, in one transaction with
-/// what follows from it.
-pub const FEED: Projector = Projector {
-    table: "webhook_events",
-    project: |c, p, e| Box::pin(webhooks::feed::project(c, p, e)),
-};
-
-/// What each endpoint is owed; never rebuilt, since what was sent can't be unsent.
-pub const OUTBOX: Projector = Projector {
-    table: "webhook_deliveries",
-    project: |c, p, e| Box::pin(webhooks::deliveries::project(c, p, e)),
-};
+/// What buyers are told of the log, and, in the same transaction, what each endpoint is owed. Only
+/// the first can be rebuilt: what was sent can't be unsent.
+pub const FEED: &[Projector] = &[
+    Projector {
+        table: "webhook_events",
+        project: |c, p, e| Box::pin(webhooks::feed::project(c, p, e)),
+    },
+    Projector {
+        table: "webhook_deliveries",
+        project: |c, p, e| Box::pin(webhooks::deliveries::project(c, p, e)),
+    },
+];
 
 /// Every table that can be derived again, with the cursor that it stands at.
 pub fn rebuildable() -> impl Iterator<Item = (&'static str, &'static Projector)> {
-    READ_MODELS.iter().map(|model| (CURSOR, model)).chain([(REACTOR_CURSOR, &FEED)])
+    READ_MODELS
+        .iter()
+        .map(|model| (CURSOR, model))
+        .chain(FEED.iter().take(1).map(|model| (FEED_CURSOR, model)))
 }
 
 /// Every read model, in the order in which they are written.

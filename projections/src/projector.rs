@@ -89,6 +89,7 @@ pub struct Follower {
     cursor: &'static str,
     projectors: &'static [Projector],
     positions: BTreeMap<i16, watch::Sender<i64>>,
+    page: i64,
     pace: Pace,
     moved: watch::Sender<u64>,
 }
@@ -105,9 +106,17 @@ impl Follower {
             cursor,
             projectors,
             positions: store.all_parts().map(|part| (part, watch::Sender::new(0))).collect(),
+            page: SHORT_PAGE,
             pace: pace.clone(),
             moved: watch::Sender::new(0),
         }
+    }
+
+    /// Projects fewer events at a time: for projectors that write many rows for one event.
+    #[must_use]
+    pub fn with_page(mut self, page: i64) -> Self {
+        self.page = page;
+        self
     }
 
     /// Returns a counter that grows whenever a part was projected further.
@@ -186,8 +195,8 @@ impl Follower {
         }
         let Ok(_turn) = self.pace.turn.acquire().await else { return Ok(()) };
         let begun = tokio::time::Instant::now();
-        let recent = |at| ledger.recent(part, at, SHORT_PAGE);
-        self.project(ledger.store(), part, SHORT_PAGE, recent).await?;
+        let recent = |at| ledger.recent(part, at, self.page);
+        self.project(ledger.store(), part, self.page, recent).await?;
         // A log that stood still meanwhile presses nobody, whatever its latest batch was.
         let moved = ledger.head(part).is_some_and(|now| *now.borrow() > head);
         let pressure = if moved { ledger.pressure() / PRESSURE } else { 0 };

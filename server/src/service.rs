@@ -9,7 +9,7 @@ use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::Parts;
 use firsthand_api::{AppState, Limits, router};
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
-use firsthand_projections::{CURSOR, Follower, Pace, READ_MODELS};
+use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{
     CURSOR as REACTOR_CURSOR, Dispatcher, Outbound, REACTORS, Runner, WorkerContext, run_schedules,
 };
@@ -20,6 +20,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// Events that the feed takes at a time: each may be owed to many endpoints.
+const FEED_PAGE: i64 = 250;
 /// Connections of each of the two pools.
 const POOL: u32 = 16;
 /// How long everything may take to end.
@@ -96,7 +98,9 @@ impl Service {
         if roles.projections {
             follow(&tracker, &ledger, &read_models, &stop);
         }
-        let reactors = Arc::new(Follower::new(&store, REACTOR_CURSOR, REACTORS, &pace));
+        // A pace of its own: whoever is owed much must not hold up the rest.
+        let feed = Follower::new(&store, FEED_CURSOR, FEED, &Pace::default()).with_page(FEED_PAGE);
+        let feed = Arc::new(feed);
         let secrets = Secrets::new(&instance.master_key);
         if roles.workers {
             let outbound = Outbound {
@@ -111,7 +115,13 @@ impl Service {
                 clock: Arc::clone(&clock),
                 scratch_dir: instance.dir.join("scratch"),
             };
-            work(&tracker, &reactors, context, outbound, &stop);
+            follow(&tracker, &ledger, &feed, &stop);
+            let dispatcher = Dispatcher::new(context.clone(), outbound, tracker.clone(), &stop);
+            if database.cluster.is_some() {
+                dispatcher.end_holds().await?;
+            }
+            dispatch(&tracker, dispatcher, &feed);
+            work(&tracker, &pace, context, &stop);
         }
         let listener = TcpListener::bind(listen)
             .await
@@ -120,7 +130,7 @@ impl Service {
         let app = AppState::new(Parts {
             ledger,
             read_models,
-            reactors,
+            feed,
             connector: webhooks.connector,
             objects,
             secrets,
@@ -167,20 +177,19 @@ fn follow(
     }
 }
 
-fn work(
-    tracker: &TaskTracker,
-    reactors: &Arc<Follower>,
-    context: WorkerContext,
-    outbound: Outbound,
-    stop: &CancellationToken,
-) {
-    follow(tracker, &context.ledger, reactors, stop);
+fn dispatch(tracker: &TaskTracker, dispatcher: Dispatcher, feed: &Arc<Follower>) {
+    let (dispatcher, feed) = (Arc::new(dispatcher), Arc::clone(feed));
+    let keeper = Arc::clone(&dispatcher);
+    tracker.spawn(async move { keeper.keep().await });
+    tracker.spawn(async move { dispatcher.run(&feed).await });
+}
+
+fn work(tracker: &TaskTracker, pace: &Pace, context: WorkerContext, stop: &CancellationToken) {
+    let reactors = Arc::new(Follower::new(context.ledger.store(), REACTOR_CURSOR, REACTORS, pace));
+    follow(tracker, &context.ledger, &reactors, stop);
     let runner = Runner::new(context.clone(), tracker.clone());
-    let (running, following) = (stop.clone(), Arc::clone(reactors));
-    tracker.spawn(async move { runner.run(&following, &running).await });
-    let dispatcher = Dispatcher::new(context.clone(), outbound, tracker.clone(), stop);
-    let following = Arc::clone(reactors);
-    tracker.spawn(async move { dispatcher.run(&following).await });
+    let running = stop.clone();
+    tracker.spawn(async move { runner.run(&reactors, &running).await });
     let stop = stop.clone();
     tracker.spawn(async move { run_schedules(&context, &stop).await });
 }

@@ -29,6 +29,9 @@ impl Sending {
                 .context("webhook_ports must be port numbers with commas between them")?;
             policy.ports = Some(ports);
         }
+        // As many as an endpoint may have in flight, and the process may.
+        policy.idle_per_target = 64;
+        policy.idle_connections = 512;
         if let Some(path) = config.webhook_ca_file.get() {
             policy.extra_roots = certificates(path)?;
         }

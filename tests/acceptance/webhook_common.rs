@@ -275,7 +275,10 @@ pub fn assert_event(event: &Value, livemode: bool) {
     );
     let time = text(event, "created_at");
     let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    assert_eq!(shape, "0000-00-00T00:00:00.000000Z", "created_at is {time}");
+    let (seconds, fraction) = shape.split_once('.').unwrap_or((&shape, "Z"));
+    assert!(seconds.starts_with("0000-00-00T00:00:00"), "created_at is {time}");
+    assert!("000000".starts_with(fraction.trim_end_matches('Z')), "created_at is {time}");
+    assert!(time.ends_with('Z'), "created_at is {time}");
     assert_recent(&event["created_at"], 120.0);
     assert!(event["data"].is_object(), "{event}");
     let mut keys: Vec<&str> = event.as_object().expect("an object").keys().map(|k| &**k).collect();

@@ -10,8 +10,7 @@ mod schedules;
 mod tasks;
 mod webhooks;
 
-pub use firsthand_projections::REACTOR_CURSOR as CURSOR;
-pub use reactors::REACTORS;
+pub use reactors::{CURSOR, REACTORS};
 pub use runner::{Runner, WorkerContext};
 pub use schedules::run_schedules;
 pub use webhooks::{Dispatcher, Outbound, RetrySchedule};

@@ -9,9 +9,12 @@ use firsthand_domain::{Event, StreamId};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::tasks::{NewTask, TimerChanges};
-use firsthand_projections::{FEED, OUTBOX, Projector};
+use firsthand_projections::Projector;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// Name of the cursor that the reactors share.
+pub const CURSOR: &str = "reactors";
 
 /// Every reactor.
 pub const REACTORS: &[Projector] = &[
@@ -33,8 +36,6 @@ pub const REACTORS: &[Projector] = &[
             })
         },
     },
-    FEED,
-    OUTBOX,
 ];
 
 /// The kinds of tasks.

@@ -56,6 +56,8 @@ impl WorkerContext {
 pub(crate) enum Trouble {
     /// It may work later.
     Retry(String),
+    /// Nothing is wrong; it has more to do than one turn allows.
+    GoOn,
     /// It never will: a person must look.
     Dead(String),
 }
@@ -177,6 +179,7 @@ async fn work(context: &WorkerContext, task: LeasedTask) {
             let due = now + micros(pause(&task));
             queue::retry(store, task.part, &task.task_id, due, &error).await
         }
+        Err(Trouble::GoOn) => queue::retry(store, task.part, &task.task_id, now, "").await,
         Err(Trouble::Dead(error)) => {
             tracing::error!(task.id = task.task_id, error, "a task is dead");
             queue::bury(store, task.part, &task.task_id, now, &error).await

@@ -61,6 +61,8 @@ pub(crate) struct Can<D> {
     pub environment: Environment,
     /// What it grants.
     pub scopes: Scopes,
+    /// Keyed hash of the secret that was shown.
+    pub secret_hash: String,
     demand: PhantomData<D>,
 }
 
@@ -123,6 +125,7 @@ impl<D: Demand> FromRequestParts<AppState> for Can<D> {
             organization_id: key.organization_id,
             environment,
             scopes: key.scopes,
+            secret_hash: hash,
             demand: PhantomData,
         })
     }

@@ -8,8 +8,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use firsthand_domain::Book;
+use firsthand_domain::api_keys::Scope;
+use firsthand_domain::ids::ApiKeyId;
 use firsthand_domain::webhook_endpoints::WebhookEventType;
+use firsthand_domain::{Book, State as StreamState, StreamId};
 use firsthand_projections::webhooks::list;
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,8 @@ const PAGE: i64 = 100;
 /// A stream looks at most so often, and at least so often: another process may be writing.
 const SHORTEST_LOOK: Duration = Duration::from_millis(20);
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
+/// How often a stream's key is looked at again.
+const CHECK: Duration = Duration::from_secs(1);
 /// How often a comment keeps a silent stream alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -94,17 +98,20 @@ struct Streaming {
     after: i64,
     read: VecDeque<(String, String, String)>,
     next_look: Instant,
+    key_id: ApiKeyId,
+    secret_hash: String,
+    next_check: Instant,
 }
 
 impl Streaming {
     /// Waits for the next event; `None` when the service stops.
     async fn next(&mut self) -> Result<Option<(String, String, String)>, ApiError> {
-        let mut moved = self.app.reactors.moved();
+        let mut moved = self.app.feed.moved();
         loop {
             if let Some(event) = self.read.pop_front() {
                 return Ok(Some(event));
             }
-            if self.app.stopping.is_cancelled() {
+            if self.app.stopping.is_cancelled() || !self.still_authorized().await? {
                 return Ok(None);
             }
             sleep_until(self.next_look).await;
@@ -117,6 +124,17 @@ impl Streaming {
                 }
             }
         }
+    }
+
+    /// Asks again now and then: a key that was revoked must not go on listening.
+    async fn still_authorized(&mut self) -> Result<bool, ApiError> {
+        if Instant::now() < self.next_check {
+            return Ok(true);
+        }
+        self.next_check = Instant::now() + CHECK;
+        let state = self.app.ledger.current(StreamId::ApiKey(self.key_id)).await?;
+        let StreamState::ApiKey(key) = &*state else { return Ok(false) };
+        Ok(key.opens(&self.secret_hash, self.app.now()) && key.scopes.grants(Scope::WebhooksRead))
     }
 
     async fn look(&mut self) -> Result<bool, ApiError> {
@@ -147,8 +165,18 @@ pub(crate) async fn stream(
         (None, Some(id)) => seen(&app, book, "after", id).await?,
         (None, None) => list::last_position(app.store(), book).await?,
     };
-    let streaming =
-        Streaming { app, book, types, after, read: VecDeque::new(), next_look: Instant::now() };
+    let now = Instant::now();
+    let streaming = Streaming {
+        app,
+        book,
+        types,
+        after,
+        read: VecDeque::new(),
+        next_look: now,
+        key_id: buyer.key_id,
+        secret_hash: buyer.secret_hash,
+        next_check: now + CHECK,
+    };
     let events = stream::unfold(streaming, |mut streaming| async move {
         match streaming.next().await {
             Ok(Some((id, event_type, text))) => {

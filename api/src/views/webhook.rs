@@ -218,6 +218,11 @@ pub(crate) struct ReplayView {
 }
 
 impl ReplayView {
+    /// Says whether it still queues events.
+    pub(crate) fn is_running(&self) -> bool {
+        self.status == "running"
+    }
+
     /// Makes the view of one that was just asked for.
     pub(crate) fn begun(
         id: ReplayId,

@@ -87,6 +87,8 @@ pub struct DisableEndpoint {
     pub book: Book,
     /// Why.
     pub reason: DisabledReason,
+    /// Where it was sent to: what an old address said does not count against a new one.
+    pub url: String,
     /// Since when it failed.
     pub failing_since: Option<Timestamp>,
     /// Failures without a success between them.
@@ -104,7 +106,7 @@ impl Command for DisableEndpoint {
 
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let endpoint = endpoint_of(view, self.endpoint_id, self.book)?;
-        if !endpoint.enabled() {
+        if !endpoint.enabled() || endpoint.settings.url != self.url {
             return Ok(Changes::none());
         }
         let disabled = EndpointDisabled {

@@ -1,4 +1,4 @@
-//! What each endpoint is owed: rows that follow from the log, in the reactors' transaction.
+//! What each endpoint is owed: rows that follow from the log, in the feed's transaction.
 //!
 //! Events and what happens to endpoints are taken in the order of the log, so an endpoint is owed
 //! just what happened while it was subscribed.
@@ -97,14 +97,27 @@ async fn change(
         }
         WebhookEndpointEvent::SecretRotated(_) => wake(connection, part, recorded).await,
         WebhookEndpointEvent::Enabled(_) => {
-            enable(connection, part, endpoint).await?;
+            set_enabled(connection, part, recorded, true).await?;
+            wipe(connection, part, endpoint).await?;
             wake(connection, part, recorded).await
         }
+        // What it was owed is skipped by whoever sends to it: that may be much.
         WebhookEndpointEvent::Disabled(_) => {
-            disable(connection, part, endpoint).await?;
+            set_enabled(connection, part, recorded, false).await?;
             wake(connection, part, recorded).await
         }
-        WebhookEndpointEvent::Deleted(_) => delete(connection, part, endpoint).await,
+        WebhookEndpointEvent::Deleted(_) => {
+            sqlx::query!(
+                "delete from webhook_subscriptions
+                 where part = $1 and book = $2 and endpoint_id = $3",
+                part,
+                recorded.book.to_string(),
+                endpoint.to_string()
+            )
+            .execute(&mut *connection)
+            .await?;
+            wake(connection, part, recorded).await
+        }
         WebhookEndpointEvent::EventReplayed(replayed) => {
             repeat(connection, part, recorded, replayed.event_id).await
         }
@@ -175,13 +188,15 @@ async fn wake(
 async fn set_enabled(
     connection: &mut PgConnection,
     part: i16,
-    endpoint: StreamId,
+    recorded: &Recorded,
     enabled: bool,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "update webhook_subscriptions set enabled = $3 where part = $1 and endpoint_id = $2",
+        "update webhook_subscriptions set enabled = $4
+         where part = $1 and book = $2 and endpoint_id = $3",
         part,
-        endpoint.to_string(),
+        recorded.book.to_string(),
+        recorded.stream.to_string(),
         enabled
     )
     .execute(connection)
@@ -190,12 +205,11 @@ async fn set_enabled(
 }
 
 /// An endpoint that is enabled begins with a clean record.
-async fn enable(
+async fn wipe(
     connection: &mut PgConnection,
     part: i16,
     endpoint: StreamId,
 ) -> Result<(), StoreError> {
-    set_enabled(connection, part, endpoint, true).await?;
     sqlx::query!(
         "update webhook_lanes set not_before = 0, consecutive_failures = 0, failing_since = null
          where part = $1 and endpoint_id = $2",
@@ -207,49 +221,7 @@ async fn enable(
     Ok(())
 }
 
-/// What a disabled endpoint was owed is skipped; it can be replayed.
-async fn disable(
-    connection: &mut PgConnection,
-    part: i16,
-    endpoint: StreamId,
-) -> Result<(), StoreError> {
-    set_enabled(connection, part, endpoint, false).await?;
-    sqlx::query!(
-        "update webhook_deliveries set status = 'skipped'
-         where part = $1 and endpoint_id = $2 and status = 'pending'",
-        part,
-        endpoint.to_string()
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Of a deleted endpoint only the history is left.
-async fn delete(
-    connection: &mut PgConnection,
-    part: i16,
-    endpoint: StreamId,
-) -> Result<(), StoreError> {
-    disable(&mut *connection, part, endpoint).await?;
-    let endpoint = endpoint.to_string();
-    sqlx::query!(
-        "delete from webhook_subscriptions where part = $1 and endpoint_id = $2",
-        part,
-        endpoint
-    )
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query!("delete from webhook_lanes where part = $1 and endpoint_id = $2", part, endpoint)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query!("delete from sealed_values where part = $1 and stream = $2", part, endpoint)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Owes one event once more, from the first attempt.
+/// Owes one event once more, from the first attempt. The lane is locked first, as everywhere.
 async fn repeat(
     connection: &mut PgConnection,
     part: i16,
@@ -257,10 +229,12 @@ async fn repeat(
     event: EventId,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "with owed as (
+        "with lane as materialized (
+           select endpoint_id from webhook_lanes where part = $1 and endpoint_id = $2 for update),
+         owed as (
            insert into webhook_deliveries (part, endpoint_id, position, book, job_id, status, due_at)
            select e.part, $2, e.position, e.book, e.job_id, 'pending', $4
-           from webhook_events e
+           from lane, webhook_events e
            where e.part = $1 and e.event_id = $3 and e.book = $5
            on conflict (part, endpoint_id, position) do update
            set status = 'pending', failures = 0, due_at = excluded.due_at
@@ -287,8 +261,14 @@ async fn begin_replay(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into webhook_replays (part, book, endpoint_id, replay_id, since, until, selection,
-                                      requested_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+                                      requested_at, position, last_position)
+         values ($1, $2, $3, $4, $5, $6, $7, $8,
+           coalesce((select position from webhook_events
+                     where part = $1 and book = $2 and recorded_at < $5
+                     order by recorded_at desc limit 1), 0),
+           coalesce((select position from webhook_events
+                     where part = $1 and book = $2 and recorded_at < $6
+                     order by recorded_at desc limit 1), 0))
          on conflict do nothing",
         part,
         recorded.book.to_string(),

@@ -33,8 +33,8 @@ pub struct Lane {
     pub health: Health,
 }
 
-/// Acquires up to `most` lanes of a part that are due or whose holder is gone, and hears of those
-/// that are held already and have something new.
+/// Acquires up to `most` lanes of a part that are due or whose hold has run out, and hears of those
+/// that this holder has already and have something new.
 pub async fn acquire(
     store: &Store,
     part: i16,
@@ -48,8 +48,8 @@ pub async fn acquire(
          where l.part = $1 and l.endpoint_id in (
            select endpoint_id from webhook_lanes
            where part = $1
-             and ((due_at <= $3 and (holder is null or holder = $2 or held_until < $3))
-                  or (holder is not null and holder <> $2 and held_until < $3))
+             and ((due_at <= $3 and (holder is null or holder = $2))
+                  or (holder is not null and held_until < $3))
            order by due_at
            limit $5
            for update skip locked)
@@ -80,16 +80,23 @@ pub async fn acquire(
         .collect()
 }
 
-/// Extends the holder's hold on all its lanes of a part.
-pub async fn extend(store: &Store, part: i16, holder: &str, until: i64) -> Result<(), StoreError> {
+/// Extends the holder's hold on lanes of a part. One whose row is locked is left for the next time.
+pub async fn extend(
+    store: &Store,
+    part: i16,
+    holder: &str,
+    endpoints: &[String],
+    until: i64,
+) -> Result<(), StoreError> {
     sqlx::query!(
-        "update webhook_lanes set held_until = $3
+        "update webhook_lanes set held_until = $4
          where part = $1 and endpoint_id in (
            select endpoint_id from webhook_lanes
-           where part = $1 and holder = $2
+           where part = $1 and endpoint_id = any($3) and holder = $2
            for update skip locked)",
         part,
         holder,
+        endpoints,
         until
     )
     .execute(store.writer())
@@ -97,29 +104,95 @@ pub async fn extend(store: &Store, part: i16, holder: &str, until: i64) -> Resul
     Ok(())
 }
 
-/// Gives a lane back. It is due again at `due_at`, or earlier if something was heard of meanwhile;
-/// nothing is sent before `not_before`, unless its record was wiped clean meanwhile.
+/// Ends every hold on lanes of a part: whoever had them is known to be gone.
+pub async fn end_holds(store: &Store, part: i16, now: i64) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update webhook_lanes set held_until = $2::bigint - 1 where part = $1 and holder is not null",
+        part,
+        now
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(())
+}
+
+/// Takes one lane that nobody else holds. Returns whether it is held now.
+pub async fn take(
+    store: &Store,
+    endpoint: WebhookEndpointId,
+    holder: &str,
+    until: i64,
+) -> Result<bool, StoreError> {
+    let stream = StreamId::WebhookEndpoint(endpoint);
+    let taken = sqlx::query!(
+        "update webhook_lanes set holder = $3, held_until = $4, due_at = null
+         where part = $1 and endpoint_id = $2 and (holder is null or holder = $3)",
+        store.part_of(stream),
+        stream.to_string(),
+        holder,
+        until
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(taken.rows_affected() > 0)
+}
+
+/// When a lane that is given back is due again.
+#[derive(Debug, Clone, Copy)]
+pub struct Next {
+    /// When something falls due; earlier if something is heard of meanwhile.
+    pub due_at: Option<i64>,
+    /// Nothing is sent before this time, unless the endpoint's record was wiped clean meanwhile.
+    pub not_before: i64,
+}
+
+/// Gives a lane back. Returns whether that was done: a row that is locked just now is not waited
+/// for.
 pub async fn release(
     store: &Store,
     endpoint: WebhookEndpointId,
     holder: &str,
-    due_at: Option<i64>,
-    not_before: i64,
-) -> Result<(), StoreError> {
+    next: Next,
+) -> Result<bool, StoreError> {
     let stream = StreamId::WebhookEndpoint(endpoint);
-    sqlx::query!(
+    let released = sqlx::query!(
         "update webhook_lanes
          set holder = null, held_until = null,
              not_before = case when consecutive_failures > 0 then $5::bigint else 0 end,
              due_at = case when coalesce(due_at, $4::bigint) is not null
                            then greatest(least(due_at, $4),
                                          case when consecutive_failures > 0 then $5 end) end
-         where part = $1 and endpoint_id = $2 and holder = $3",
+         where part = $1 and endpoint_id in (
+           select endpoint_id from webhook_lanes
+           where part = $1 and endpoint_id = $2 and holder = $3
+           for update skip locked)",
         store.part_of(stream),
         stream.to_string(),
         holder,
-        due_at,
-        not_before
+        next.due_at,
+        next.not_before
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(released.rows_affected() > 0)
+}
+
+/// Removes the lane of a deleted endpoint, and what was sealed for it.
+pub async fn remove(
+    store: &Store,
+    endpoint: WebhookEndpointId,
+    holder: &str,
+) -> Result<(), StoreError> {
+    let stream = StreamId::WebhookEndpoint(endpoint);
+    sqlx::query!(
+        "with removed as (
+           delete from webhook_lanes where part = $1 and endpoint_id = $2 and holder = $3
+           returning part, endpoint_id)
+         delete from sealed_values s using removed r
+         where s.part = r.part and s.stream = r.endpoint_id",
+        store.part_of(stream),
+        stream.to_string(),
+        holder
     )
     .execute(store.writer())
     .await?;

@@ -46,6 +46,68 @@ pub async fn newest(
     filter: &Filter,
     limit: i64,
 ) -> Result<Page<FeedRow>, StoreError> {
+    match filter.delivery_status.as_deref() {
+        Some(status @ ("failed" | "pending" | "skipped")) => {
+            by_status(store, book, filter, status, limit).await
+        }
+        _ => of_book(store, book, filter, limit).await,
+    }
+}
+
+/// Lists events one of whose deliveries is in a status that few are in: these are looked up first.
+async fn by_status(
+    store: &Store,
+    book: Book,
+    filter: &Filter,
+    status: &str,
+    limit: i64,
+) -> Result<Page<FeedRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query_as!(
+        FeedRow,
+        r#"select e.event_id, e.position, e.event_type,
+                  case when s.body is null then e.file_key end as file_key,
+                  coalesce(s.body, e.body) as "body!", w.worst as "delivery_status!"
+           from (select distinct p.position from webhook_deliveries p
+                 where p.part = $1 and p.book = $2 and p.status = $3
+                   and ($5::text is null or p.endpoint_id = $5)
+                   and ($7::bigint is null or p.position < $7)
+                 order by p.position desc) found
+           join webhook_events e on e.part = $1 and e.position = found.position
+           left join webhook_bodies s on s.part = e.part and s.position = e.position
+           cross join lateral (
+             select coalesce((array['failed', 'pending', 'skipped', 'delivered'])
+                      [min(array_position(array['failed', 'pending', 'skipped', 'delivered'],
+                                          d.status))], 'none') as worst
+             from webhook_deliveries d
+             where d.part = $1 and d.position = found.position
+               and ($5::text is null or d.endpoint_id = $5)) w
+           where e.book = $2 and w.worst = $3
+             and ($4::text[] is null or e.event_type = any($4))
+             and ($6::text is null or e.job_id = $6)
+           order by found.position desc
+           limit $8"#,
+        store.part_of_book(book),
+        book.to_string(),
+        status,
+        filter.event_types.as_deref(),
+        filter.endpoint_id,
+        filter.job_id,
+        filter.before,
+        limit + 1
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(Page::of(rows, limit))
+}
+
+async fn of_book(
+    store: &Store,
+    book: Book,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Page<FeedRow>, StoreError> {
     let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         FeedRow,
@@ -59,13 +121,10 @@ pub async fn newest(
                       [min(array_position(array['failed', 'pending', 'skipped', 'delivered'],
                                           d.status))], 'none') as worst
              from webhook_deliveries d
-             where d.part = e.part and d.position = e.position
+             where d.part = $1 and d.position = e.position
                and ($5::text is null or d.endpoint_id = $5)) w
            where e.part = $1 and e.book = $2
              and ($3::text is null or w.worst = $3)
-             and ($3::text is null or $3 in ('none', 'delivered') or e.position in (
-                   select p.position from webhook_deliveries p
-                   where p.part = $1 and p.book = $2 and p.status = $3))
              and ($4::text[] is null or e.event_type = any($4))
              and ($5::text is null or w.worst <> 'none')
              and ($6::text is null or e.job_id = $6)

@@ -1,16 +1,24 @@
 //! The sender's side of deliveries: begin attempts, write down how they went. An attempt is on
 //! record before its request leaves, so that the log knows of every request that a receiver saw.
+//!
+//! Every statement locks the lane's row first and does nothing unless the caller holds the lane: so
+//! nobody sends what another one sends, and nothing waits in a circle.
 
 use super::lanes::Health;
 use firsthand_domain::StreamId;
 use firsthand_domain::ids::WebhookEndpointId;
 use firsthand_eventstore::{Store, StoreError};
 
+/// Deliveries that are skipped in one statement.
+const SKIPPED_AT_ONCE: i64 = 5_000;
+
 /// What to look for.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
     /// The endpoint.
     pub endpoint_id: WebhookEndpointId,
+    /// Who holds its lane.
+    pub holder: &'a str,
     /// The time, in microseconds since the epoch.
     pub now: i64,
     /// Positions whose requests are under way.
@@ -42,22 +50,36 @@ pub struct Begun {
     pub body: Vec<u8>,
 }
 
-/// Begins attempts of what is due, oldest first.
+/// Begins attempts of what is due, oldest first. Of an ordered endpoint only the first event of each
+/// job that is owed may be begun.
 pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, StoreError> {
     let stream = StreamId::WebhookEndpoint(wanted.endpoint_id);
     let most = i64::try_from(wanted.attempt_ids.len()).unwrap_or(0);
     let mut rows = sqlx::query_as!(
         Begun,
-        r#"with due as materialized (
-             select d.position from webhook_deliveries d
-             where d.part = $1 and d.endpoint_id = $2 and d.status = 'pending' and d.due_at <= $3
-               and d.position <> all($4::bigint[])
-               and (not $5::boolean or d.job_id is null or not exists (
-                 select from webhook_deliveries e
-                 where e.part = $1 and e.endpoint_id = $2 and e.status = 'pending'
-                   and e.job_id = d.job_id and e.position < d.position))
-             order by d.due_at, d.position
-             limit $6),
+        r#"with lane as materialized (
+             select endpoint_id from webhook_lanes
+             where part = $1 and endpoint_id = $2 and holder = $9 for update),
+           due as materialized (
+             (select d.position from lane, webhook_deliveries d
+              where d.part = $1 and d.endpoint_id = $2 and d.status = 'pending' and d.due_at <= $3
+                and d.position <> all($4::bigint[]) and not $5::boolean
+              order by d.due_at, d.position
+              limit $6)
+             union all
+             (select h.position from lane, (
+                select position, due_at from (
+                  select distinct on (job_id) position, due_at from webhook_deliveries
+                  where part = $1 and endpoint_id = $2 and status = 'pending'
+                    and job_id is not null
+                  order by job_id, position) of_jobs
+                union all
+                select position, due_at from webhook_deliveries
+                where part = $1 and endpoint_id = $2 and status = 'pending' and job_id is null
+              ) h
+              where $5 and h.due_at <= $3 and h.position <> all($4)
+              order by h.due_at, h.position
+              limit $6)),
            named as (
              select position, ($7::text[])[row_number() over (order by position)] as attempt_id
              from due),
@@ -66,6 +88,7 @@ pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, Sto
              set attempts = d.attempts + 1, last_attempt_at = $3
              from named n
              where d.part = $1 and d.endpoint_id = $2 and d.position = n.position
+               and d.status = 'pending'
              returning n.attempt_id, d.position, d.attempts, d.failures, d.book),
            logged as (
              insert into webhook_attempts (part, endpoint_id, attempt_id, position, book, attempt,
@@ -84,7 +107,8 @@ pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, Sto
         wanted.ordered,
         most,
         wanted.attempt_ids,
-        wanted.url
+        wanted.url,
+        wanted.holder
     )
     .fetch_all(store.writer())
     .await?;
@@ -92,24 +116,60 @@ pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, Sto
     Ok(rows)
 }
 
-/// Returns when something of an endpoint is due next, besides what is under way.
-pub async fn next_due(store: &Store, wanted: &Wanted<'_>) -> Result<Option<i64>, StoreError> {
-    let stream = StreamId::WebhookEndpoint(wanted.endpoint_id);
+/// Returns when something of an endpoint is due next.
+pub async fn next_due(
+    store: &Store,
+    endpoint: WebhookEndpointId,
+    ordered: bool,
+) -> Result<Option<i64>, StoreError> {
+    let stream = StreamId::WebhookEndpoint(endpoint);
     Ok(sqlx::query_scalar!(
-        "select min(d.due_at) from webhook_deliveries d
-         where d.part = $1 and d.endpoint_id = $2 and d.status = 'pending'
-           and d.position <> all($3::bigint[])
-           and (not $4::boolean or d.job_id is null or not exists (
-             select from webhook_deliveries e
-             where e.part = $1 and e.endpoint_id = $2 and e.status = 'pending'
-               and e.job_id = d.job_id and e.position < d.position))",
+        "select min(due_at) from (
+           select min(due_at) as due_at from (
+             select distinct on (job_id) due_at from webhook_deliveries
+             where part = $1 and endpoint_id = $2 and status = 'pending' and job_id is not null
+               and $3::boolean
+             order by job_id, position) of_jobs
+           union all
+           select min(due_at) from webhook_deliveries
+           where part = $1 and endpoint_id = $2 and status = 'pending' and job_id is null and $3
+           union all
+           select min(due_at) from webhook_deliveries
+           where part = $1 and endpoint_id = $2 and status = 'pending' and not $3) heads",
         store.part_of(stream),
         stream.to_string(),
-        wanted.under_way,
-        wanted.ordered
+        ordered
     )
     .fetch_one(store.writer())
     .await?)
+}
+
+/// Skips some of what a disabled endpoint is owed; it can be replayed. Returns whether there is more.
+pub async fn skip(
+    store: &Store,
+    endpoint: WebhookEndpointId,
+    holder: &str,
+) -> Result<bool, StoreError> {
+    let stream = StreamId::WebhookEndpoint(endpoint);
+    let skipped = sqlx::query!(
+        "with lane as materialized (
+           select endpoint_id from webhook_lanes
+           where part = $1 and endpoint_id = $2 and holder = $3 for update),
+         chosen as materialized (
+           select d.position from lane, webhook_deliveries d
+           where d.part = $1 and d.endpoint_id = $2 and d.status = 'pending'
+           limit $4)
+         update webhook_deliveries as d set status = 'skipped'
+         from chosen c
+         where d.part = $1 and d.endpoint_id = $2 and d.position = c.position",
+        store.part_of(stream),
+        stream.to_string(),
+        holder,
+        SKIPPED_AT_ONCE
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(i64::try_from(skipped.rows_affected()).unwrap_or(0) == SKIPPED_AT_ONCE)
 }
 
 /// How an attempt went.
@@ -121,6 +181,10 @@ pub struct Outcome {
     pub position: i64,
     /// Whether it was delivered.
     pub delivered: bool,
+    /// Whether a failure is the receiver's, and counts.
+    pub counts: bool,
+    /// Failures before it.
+    pub failures: i32,
     /// When to try again after a failure; `None` if it has failed for good.
     pub due_at: Option<i64>,
     /// The request's headers, as JSON.
@@ -156,124 +220,136 @@ pub struct Timings {
     pub total: i64,
 }
 
-/// Writes down how attempts to one endpoint went, and how it fares since.
+/// Writes down how attempts to one endpoint went, and how it fares since. Returns whether that was
+/// done: who does not hold the lane any more has nothing to say. A delivery that was skipped
+/// meanwhile stays so unless it was delivered, and one that was asked for anew is tried anew.
 pub async fn settle(
     store: &Store,
     endpoint: WebhookEndpointId,
+    holder: &str,
     outcomes: &[Outcome],
     health: &Health,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let stream = StreamId::WebhookEndpoint(endpoint);
-    let (part, name) = (store.part_of(stream), stream.to_string());
-    let mut transaction = store.begin().await?;
-    log(&mut transaction, part, &name, outcomes).await?;
-    deliver(&mut transaction, part, &name, outcomes).await?;
-    sqlx::query!(
-        "update webhook_lanes
-         set consecutive_failures = $3, failing_since = $4, last_success_at = $5,
-             last_failure_at = $6
-         where part = $1 and endpoint_id = $2",
-        part,
-        name,
+    let rows = Rows::of(outcomes);
+    let settled = sqlx::query!(
+        "with lane as materialized (
+           select endpoint_id from webhook_lanes
+           where part = $1 and endpoint_id = $2 and holder = $3 for update),
+         o as materialized (
+           select u.* from lane, unnest(
+             $8::text[], $9::bigint[], $10::boolean[], $11::boolean[], $12::int[], $13::bigint[],
+             $14::bytea[], $15::bytea[], $16::int[], $17::bytea[], $18::bytea[], $19::bigint[],
+             $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::text[], $25::text[])
+             as u(attempt_id, position, delivered, counts, failures, due_at, request_headers,
+                  body_hash, response_status, response_headers, response_body, dns, connect, tls,
+                  first_byte, total, address, error_code)),
+         logged as (
+           update webhook_attempts as a
+           set status = case when o.delivered then 'succeeded' else 'failed' end,
+               request_headers = o.request_headers, body_hash = o.body_hash,
+               response_status = o.response_status, response_headers = o.response_headers,
+               response_body = o.response_body, dns_us = o.dns, connect_us = o.connect,
+               tls_us = o.tls, first_byte_us = o.first_byte, total_us = o.total,
+               address = o.address, error_code = o.error_code
+           from o
+           where a.part = $1 and a.endpoint_id = $2 and a.attempt_id = o.attempt_id),
+         moved as (
+           update webhook_deliveries as d
+           set status = case when o.delivered then 'delivered'
+                             when d.status = 'pending' and o.due_at is null
+                                  and d.failures = o.failures then 'failed'
+                             else d.status end,
+               failures = d.failures
+                 + case when o.counts and not o.delivered and d.failures = o.failures
+                        then 1 else 0 end,
+               due_at = case when d.failures = o.failures then coalesce(o.due_at, d.due_at)
+                             else d.due_at end,
+               response_status = o.response_status, error_code = o.error_code
+           from o
+           where d.part = $1 and d.endpoint_id = $2 and d.position = o.position)
+         update webhook_lanes as l
+         set consecutive_failures = $4, failing_since = $5, last_success_at = $6,
+             last_failure_at = $7
+         from lane
+         where l.part = $1 and l.endpoint_id = lane.endpoint_id",
+        store.part_of(stream),
+        stream.to_string(),
+        holder,
         health.consecutive_failures,
         health.failing_since,
         health.last_success_at,
-        health.last_failure_at
+        health.last_failure_at,
+        &rows.attempt_ids,
+        &rows.positions,
+        &rows.delivered,
+        &rows.counts,
+        &rows.failures,
+        &rows.due_at as &[Option<i64>],
+        &rows.request_headers,
+        &rows.body_hashes,
+        &rows.statuses as &[Option<i32>],
+        &rows.response_headers as &[Option<Vec<u8>>],
+        &rows.response_bodies as &[Option<Vec<u8>>],
+        &rows.dns as &[Option<i64>],
+        &rows.connect as &[Option<i64>],
+        &rows.tls as &[Option<i64>],
+        &rows.first_byte as &[Option<i64>],
+        &rows.total,
+        &rows.addresses as &[Option<String>],
+        &rows.errors as &[Option<String>]
     )
-    .execute(&mut *transaction)
+    .execute(store.writer())
     .await?;
-    transaction.commit().await?;
-    Ok(())
+    Ok(settled.rows_affected() > 0)
 }
 
-/// Completes the attempts' rows.
-async fn log(
-    connection: &mut sqlx::PgConnection,
-    part: i16,
-    endpoint: &str,
-    outcomes: &[Outcome],
-) -> Result<(), StoreError> {
-    let time = |get: fn(&Timings) -> Option<i64>| -> Vec<Option<i64>> {
-        outcomes.iter().map(|outcome| get(&outcome.timings)).collect()
-    };
-    let ids: Vec<_> = outcomes.iter().map(|o| o.attempt_id.clone()).collect();
-    let succeeded: Vec<_> = outcomes.iter().map(|o| o.delivered).collect();
-    let headers: Vec<_> = outcomes.iter().map(|o| o.request_headers.clone()).collect();
-    let hashes: Vec<_> = outcomes.iter().map(|o| o.body_hash.clone()).collect();
-    let statuses: Vec<_> = outcomes.iter().map(|o| o.response_status).collect();
-    let answer_headers: Vec<_> = outcomes.iter().map(|o| o.response_headers.clone()).collect();
-    let answers: Vec<_> = outcomes.iter().map(|o| o.response_body.clone()).collect();
-    let addresses: Vec<_> = outcomes.iter().map(|o| o.address.clone()).collect();
-    let errors: Vec<_> = outcomes.iter().map(|o| o.error_code.clone()).collect();
-    sqlx::query!(
-        "update webhook_attempts as a
-         set status = case when o.succeeded then 'succeeded' else 'failed' end,
-             request_headers = o.request_headers, body_hash = o.body_hash,
-             response_status = o.response_status, response_headers = o.response_headers,
-             response_body = o.response_body, dns_us = o.dns, connect_us = o.connect,
-             tls_us = o.tls, first_byte_us = o.first_byte, total_us = o.total,
-             address = o.address, error_code = o.error_code
-         from unnest($3::text[], $4::boolean[], $5::bytea[], $6::bytea[], $7::int[], $8::bytea[],
-                     $9::bytea[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[],
-                     $14::bigint[], $15::text[], $16::text[])
-           as o(attempt_id, succeeded, request_headers, body_hash, response_status,
-                response_headers, response_body, dns, connect, tls, first_byte, total, address,
-                error_code)
-         where a.part = $1 and a.endpoint_id = $2 and a.attempt_id = o.attempt_id",
-        part,
-        endpoint,
-        &ids,
-        &succeeded,
-        &headers,
-        &hashes,
-        &statuses as &[Option<i32>],
-        &answer_headers as &[Option<Vec<u8>>],
-        &answers as &[Option<Vec<u8>>],
-        &time(|timings| timings.dns) as &[Option<i64>],
-        &time(|timings| timings.connect) as &[Option<i64>],
-        &time(|timings| timings.tls) as &[Option<i64>],
-        &time(|timings| timings.first_byte) as &[Option<i64>],
-        &time(|timings| Some(timings.total)) as &[Option<i64>],
-        &addresses as &[Option<String>],
-        &errors as &[Option<String>]
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+/// Outcomes, column by column.
+#[derive(Default)]
+struct Rows {
+    attempt_ids: Vec<String>,
+    positions: Vec<i64>,
+    delivered: Vec<bool>,
+    counts: Vec<bool>,
+    failures: Vec<i32>,
+    due_at: Vec<Option<i64>>,
+    request_headers: Vec<Vec<u8>>,
+    body_hashes: Vec<Vec<u8>>,
+    statuses: Vec<Option<i32>>,
+    response_headers: Vec<Option<Vec<u8>>>,
+    response_bodies: Vec<Option<Vec<u8>>>,
+    dns: Vec<Option<i64>>,
+    connect: Vec<Option<i64>>,
+    tls: Vec<Option<i64>>,
+    first_byte: Vec<Option<i64>>,
+    total: Vec<i64>,
+    addresses: Vec<Option<String>>,
+    errors: Vec<Option<String>>,
 }
 
-/// Moves the deliveries on. One that was skipped meanwhile stays so unless it was delivered.
-async fn deliver(
-    connection: &mut sqlx::PgConnection,
-    part: i16,
-    endpoint: &str,
-    outcomes: &[Outcome],
-) -> Result<(), StoreError> {
-    let positions: Vec<_> = outcomes.iter().map(|o| o.position).collect();
-    let delivered: Vec<_> = outcomes.iter().map(|o| o.delivered).collect();
-    let due: Vec<_> = outcomes.iter().map(|o| o.due_at).collect();
-    let statuses: Vec<_> = outcomes.iter().map(|o| o.response_status).collect();
-    let errors: Vec<_> = outcomes.iter().map(|o| o.error_code.clone()).collect();
-    sqlx::query!(
-        "update webhook_deliveries as d
-         set status = case when o.delivered then 'delivered'
-                           when d.status = 'pending' and o.due_at is null then 'failed'
-                           else d.status end,
-             failures = d.failures + case when o.delivered then 0 else 1 end,
-             due_at = coalesce(o.due_at, d.due_at),
-             response_status = o.response_status, error_code = o.error_code
-         from unnest($3::bigint[], $4::boolean[], $5::bigint[], $6::int[], $7::text[])
-           as o(position, delivered, due_at, response_status, error_code)
-         where d.part = $1 and d.endpoint_id = $2 and d.position = o.position",
-        part,
-        endpoint,
-        &positions,
-        &delivered,
-        &due as &[Option<i64>],
-        &statuses as &[Option<i32>],
-        &errors as &[Option<String>]
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+impl Rows {
+    fn of(outcomes: &[Outcome]) -> Self {
+        let mut rows = Self::default();
+        for outcome in outcomes {
+            rows.attempt_ids.push(outcome.attempt_id.clone());
+            rows.positions.push(outcome.position);
+            rows.delivered.push(outcome.delivered);
+            rows.counts.push(outcome.counts);
+            rows.failures.push(outcome.failures);
+            rows.due_at.push(outcome.due_at);
+            rows.request_headers.push(outcome.request_headers.clone());
+            rows.body_hashes.push(outcome.body_hash.clone());
+            rows.statuses.push(outcome.response_status);
+            rows.response_headers.push(outcome.response_headers.clone());
+            rows.response_bodies.push(outcome.response_body.clone());
+            rows.dns.push(outcome.timings.dns);
+            rows.connect.push(outcome.timings.connect);
+            rows.tls.push(outcome.timings.tls);
+            rows.first_byte.push(outcome.timings.first_byte);
+            rows.total.push(outcome.timings.total);
+            rows.addresses.push(outcome.address.clone());
+            rows.errors.push(outcome.error_code.clone());
+        }
+        rows
+    }
 }

@@ -73,7 +73,7 @@ async fn count(
            left join webhook_deliveries d
              on d.part = e.part and d.endpoint_id = r.endpoint_id and d.position = e.position
            where e.part = $1 and e.book = r.book
-             and e.recorded_at >= r.since and e.recorded_at < r.until
+             and e.position > r.position and e.position <= r.last_position
              and case when e.only_endpoint is not null then r.endpoint_id = e.only_endpoint
                  else r.endpoint_id is distinct from e.except_endpoint
                       and (s.event_types is null or e.event_type = any(s.event_types)) end
@@ -101,6 +101,14 @@ pub async fn step(
     let stream = StreamId::WebhookEndpoint(endpoint);
     let (part, endpoint, id) = (store.part_of(stream), stream.to_string(), id.to_string());
     let mut transaction = store.begin().await?;
+    // The lane's row first, as everywhere.
+    sqlx::query!(
+        "select endpoint_id from webhook_lanes where part = $1 and endpoint_id = $2 for update",
+        part,
+        endpoint
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
     count(&mut transaction, part, &endpoint, &id).await?;
     // The row is locked first: a replay that is cancelled meanwhile makes no further step.
     let running = sqlx::query_scalar!(
@@ -137,7 +145,7 @@ async fn queue(
              from webhook_replays r
              join webhook_events e on e.part = r.part and e.book = r.book
              where r.part = $1 and r.endpoint_id = $2 and r.replay_id = $3 and e.position > $4
-               and e.recorded_at >= r.since and e.recorded_at < r.until
+               and e.position <= r.last_position
              order by e.position
              limit $6),
            queued as (

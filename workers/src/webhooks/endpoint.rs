@@ -8,6 +8,7 @@ use firsthand_domain::{State, StreamId};
 use firsthand_eventstore::{StoreError, read};
 use firsthand_projections::webhooks::seals;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An endpoint's settings and secrets at one version of its stream.
 #[derive(Debug)]
@@ -20,26 +21,36 @@ pub(super) struct Endpoint {
     secrets: BTreeMap<SealId, String>,
 }
 
+/// What became of an endpoint.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It is sent to.
+    Enabled(Arc<Endpoint>),
+    /// It is not sent to.
+    Disabled,
+    /// It is no more.
+    Deleted,
+}
+
 impl Endpoint {
-    /// Loads an endpoint, or keeps what is known of it if nothing changed; `None` if it is not sent
-    /// to any more.
+    /// Loads an endpoint, or keeps what is known of it if nothing changed.
     pub(super) async fn load(
         shared: &Shared,
         id: WebhookEndpointId,
-        known: Option<std::sync::Arc<Self>>,
-    ) -> Result<Option<std::sync::Arc<Self>>, StoreError> {
+        known: Option<Arc<Self>>,
+    ) -> Result<Found, StoreError> {
         let store = shared.context.ledger.store();
         let stream = StreamId::WebhookEndpoint(id);
         let rows = read::states(store, store.part_of(stream), &[stream]).await?;
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let Some(row) = rows.into_iter().next() else { return Ok(Found::Deleted) };
         if let Some(known) = known
             && known.version == row.version
         {
-            return Ok(Some(known));
+            return Ok(Found::Enabled(known));
         }
-        let State::WebhookEndpoint(state) = row.state else { return Ok(None) };
+        let State::WebhookEndpoint(state) = row.state else { return Ok(Found::Deleted) };
         if !state.enabled() {
-            return Ok(None);
+            return Ok(if state.exists() { Found::Disabled } else { Found::Deleted });
         }
         let mut sealed: Vec<SealId> = state.previous.iter().map(|old| old.secret).collect();
         sealed.extend(state.secret);
@@ -60,7 +71,7 @@ impl Endpoint {
         let target = shared.outbound.connector.parse(&state.settings.url);
         let endpoint =
             Self { id, version: row.version, state: *state, target, headers, secrets: opened };
-        Ok(Some(std::sync::Arc::new(endpoint)))
+        Ok(Found::Enabled(Arc::new(endpoint)))
     }
 
     /// Returns the secrets that sign now, the newest first.

@@ -17,19 +17,27 @@ pub(super) const FAILURES_TO_BREAK: i64 = 5;
 pub(super) const REST: Duration = Duration::from_secs(30);
 /// After so long an endpoint that does nothing but fail is disabled.
 const GIVE_UP: Span = Span::days(5);
-/// After so many hours the other endpoints are told.
-const WARNINGS: [u16; 2] = [72, 24];
+/// After so many hours the other endpoints are told, in this order.
+const WARNINGS: [u16; 2] = [24, 72];
 
-/// Tells the ledger what follows from how attempts went, if anything does.
-pub(super) async fn report(shared: &Shared, endpoint: &Endpoint, health: &Health, gone: bool) {
+/// Tells the ledger what follows from how attempts went, if anything does. `gone` is the URL that
+/// said that it is gone.
+pub(super) async fn report(
+    shared: &Shared,
+    endpoint: &Endpoint,
+    health: &Health,
+    gone: Option<String>,
+) {
     let now = (shared.context.clock)();
     let (endpoint_id, book) = (endpoint.id, endpoint.state.book);
     let failing_since = health.failing_since.map(Timestamp::from_micros);
     let consecutive_failures = health.consecutive_failures;
-    let disable =
-        |reason| DisableEndpoint { endpoint_id, book, reason, failing_since, consecutive_failures };
-    if gone {
-        return tell(shared, endpoint, Box::new(disable(DisabledReason::Gone))).await;
+    let disable = |reason, url| {
+        let (failing_since, consecutive_failures) = (failing_since, consecutive_failures);
+        DisableEndpoint { endpoint_id, book, reason, url, failing_since, consecutive_failures }
+    };
+    if let Some(url) = gone {
+        return tell(shared, endpoint, Box::new(disable(DisabledReason::Gone, url))).await;
     }
     let Some(failing_since) = failing_since else {
         if endpoint.state.reported_failing_since.is_some() {
@@ -37,18 +45,20 @@ pub(super) async fn report(shared: &Shared, endpoint: &Endpoint, health: &Health
         }
         return;
     };
-    if failing_since.after(GIVE_UP) <= now {
-        return tell(shared, endpoint, Box::new(disable(DisabledReason::Failing))).await;
-    }
-    let due = WARNINGS
-        .into_iter()
-        .find(|hours| failing_since.after(Span::hours(i64::from(*hours))) <= now);
-    if let Some(hours) = due
-        && endpoint.state.reported_failing_hours < hours
-    {
-        let failing =
-            ReportFailing { endpoint_id, book, failing_since, hours, consecutive_failures };
-        tell(shared, endpoint, Box::new(failing)).await;
+    // Nobody is disabled who was not warned, each time with a failure of its own.
+    let reported = endpoint.state.reported_failing_hours;
+    let due = |hours: u16| failing_since.after(Span::hours(i64::from(hours))) <= now;
+    match WARNINGS.into_iter().find(|hours| reported < *hours) {
+        Some(hours) if due(hours) => {
+            let failing =
+                ReportFailing { endpoint_id, book, failing_since, hours, consecutive_failures };
+            tell(shared, endpoint, Box::new(failing)).await;
+        }
+        None if failing_since.after(GIVE_UP) <= now => {
+            let url = endpoint.state.settings.url.clone();
+            tell(shared, endpoint, Box::new(disable(DisabledReason::Failing, url))).await;
+        }
+        Some(_) | None => (),
     }
 }
 

@@ -1,20 +1,20 @@
 //! One lane: sends what one endpoint is owed, within its limits, until there is nothing to do.
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Found};
 use super::health::{self, FAILURES_TO_BREAK};
 use super::request::{self, Done};
 use super::{Shared, micros};
 use firsthand_domain::webhook_endpoints::Ordering;
 use firsthand_eventstore::StoreError;
-use firsthand_projections::webhooks::lanes::{self, Health, Lane};
+use firsthand_projections::webhooks::lanes::{self, Health, Lane, Next};
 use firsthand_projections::webhooks::outbox::{self, Wanted};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Attempts that are begun in one statement.
@@ -26,15 +26,18 @@ struct Serving<'a> {
     shared: &'a Arc<Shared>,
     lane: Lane,
     health: Health,
-    endpoint: Arc<Endpoint>,
-    in_flight: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// What is known of the endpoint; `None` while it is not sent to.
+    endpoint: Option<Arc<Endpoint>>,
+    in_flight: FuturesUnordered<JoinHandle<Done>>,
     positions: BTreeSet<i64>,
     /// Whether there may be more to begin than was looked at.
     hungry: bool,
-    /// Whether the endpoint is sent to at all.
-    enabled: bool,
     /// Requests may begin from here on: the endpoint's rate.
     next_slot: Instant,
+    /// Nothing is sent before this time, in microseconds since the epoch: the receiver asked for it.
+    rest_until: i64,
+    /// Whether the lane is another's by now.
+    lost: bool,
 }
 
 /// Serves a lane until there is nothing to do, and gives it back.
@@ -43,85 +46,70 @@ pub(super) async fn serve(
     lane: Lane,
     bell: &Notify,
 ) -> Result<(), StoreError> {
-    let Some(endpoint) = Endpoint::load(shared, lane.endpoint_id, None).await? else {
-        return release(shared, &lane, None, 0, None).await.map(|_| ());
-    };
     let mut serving = Serving {
         shared,
         health: lane.health,
         lane,
-        endpoint,
+        endpoint: None,
         in_flight: FuturesUnordered::new(),
         positions: BTreeSet::new(),
         hungry: true,
-        enabled: true,
         next_slot: Instant::now(),
+        rest_until: 0,
+        lost: false,
     };
+    serving.refresh().await?;
     loop {
         serving.step(bell).await?;
+        if serving.lost {
+            shared.lanes().remove(&serving.lane.endpoint_id);
+            return Ok(());
+        }
         if serving.in_flight.is_empty() && !serving.may_begin() && serving.leave(bell).await? {
             return Ok(());
         }
     }
 }
 
-/// Gives a lane back, unless its bell has rung since. Returns whether it was given back.
-async fn release(
-    shared: &Shared,
-    lane: &Lane,
-    due_at: Option<i64>,
-    not_before: i64,
-    bell: Option<&Notify>,
-) -> Result<bool, StoreError> {
-    let mut held = shared.lanes.lock().await;
-    if let Some(bell) = bell
-        && bell.notified().now_or_never().is_some()
-    {
-        return Ok(false);
-    }
-    let store = shared.context.ledger.store();
-    lanes::release(store, lane.endpoint_id, &shared.holder, due_at, not_before).await?;
-    held.remove(&lane.endpoint_id);
-    Ok(true)
-}
-
 impl Serving<'_> {
     /// Says whether requests may begin now or at the next slot.
     fn may_begin(&self) -> bool {
         self.hungry
+            && self.endpoint.is_some()
             && !self.shared.stop.is_cancelled()
             && self.not_before() <= self.shared.context.now()
     }
 
-    /// Nothing is sent before this time: an endpoint that fails again and again is left alone for a
-    /// while.
+    /// Nothing is sent before this time: an endpoint that fails again and again, or asks for it, is
+    /// left alone for a while.
     fn not_before(&self) -> i64 {
-        match self.health.last_failure_at {
+        let rest = match self.health.last_failure_at {
             Some(at) if self.health.consecutive_failures >= FAILURES_TO_BREAK => {
                 at.saturating_add(micros(health::REST))
             }
             _ => 0,
-        }
+        };
+        rest.max(self.rest_until)
     }
 
     /// How many more requests may be in flight.
-    fn room(&self) -> usize {
+    fn room(&self, endpoint: &Endpoint) -> usize {
         let most = if self.health.consecutive_failures >= FAILURES_TO_BREAK {
             1
         } else {
-            usize::from(self.endpoint.state.settings.max_in_flight).min(self.shared.share())
+            usize::from(endpoint.state.settings.max_in_flight).min(self.shared.share())
         };
         most.saturating_sub(self.in_flight.len())
     }
 
-    /// Begins what may begin, then waits for whatever comes first.
+    /// Begins what may begin, or waits for whatever comes first.
     async fn step(&mut self, bell: &Notify) -> Result<(), StoreError> {
-        let room = self.room();
+        let room = self.endpoint.as_ref().map_or(0, |endpoint| self.room(endpoint));
         let begin = room > 0 && self.may_begin();
         tokio::select! {
             biased;
             Some(done) = self.in_flight.next(), if !self.in_flight.is_empty() => {
-                self.settle(done).await
+                self.settle(done.map_err(StoreError::corrupt)?).await
             }
             permit = slot(self.shared, self.next_slot), if begin => {
                 self.begin(permit, room).await
@@ -135,40 +123,37 @@ impl Serving<'_> {
 
     /// Looks at the endpoint anew: something was owed or changed.
     async fn refresh(&mut self) -> Result<(), StoreError> {
-        let known = Some(Arc::clone(&self.endpoint));
-        let found = Endpoint::load(self.shared, self.lane.endpoint_id, known).await?;
-        // Disabled or deleted: what is owed is skipped already.
-        self.enabled = found.is_some();
-        self.hungry = self.enabled;
-        if let Some(endpoint) = found {
-            self.endpoint = endpoint;
-        }
-        let clean_since = self.endpoint.state.enabled_at.map(firsthand_domain::Timestamp::micros);
-        if self.health.last_failure_at < clean_since {
-            self.health.consecutive_failures = 0;
-            self.health.failing_since = None;
+        let id = self.lane.endpoint_id;
+        let store = self.shared.context.ledger.store();
+        match Endpoint::load(self.shared, id, self.endpoint.take()).await? {
+            Found::Enabled(endpoint) => {
+                let clean_since =
+                    endpoint.state.enabled_at.map(firsthand_domain::Timestamp::micros);
+                if self.health.last_failure_at < clean_since {
+                    self.health.consecutive_failures = 0;
+                    self.health.failing_since = None;
+                    self.rest_until = 0;
+                }
+                self.endpoint = Some(endpoint);
+                self.hungry = true;
+            }
+            found => {
+                // What it is owed is skipped, in steps: that may be much.
+                while outbox::skip(store, id, &self.shared.holder).await? {}
+                if matches!(found, Found::Deleted) {
+                    lanes::remove(store, id, &self.shared.holder).await?;
+                    self.lost = true;
+                }
+            }
         }
         Ok(())
-    }
-
-    fn wanted<'w>(&'w self, under_way: &'w [i64], ids: &'w [String]) -> Wanted<'w> {
-        Wanted {
-            endpoint_id: self.lane.endpoint_id,
-            now: self.shared.context.now(),
-            under_way,
-            ordered: self.endpoint.state.settings.ordering == Ordering::PerJob,
-            url: &self.endpoint.state.settings.url,
-            attempt_ids: ids,
-        }
     }
 
     /// Begins as many attempts as there is room, slots and rate for.
     async fn begin(&mut self, first: OwnedSemaphorePermit, room: usize) -> Result<(), StoreError> {
         self.refresh().await?;
-        if !self.hungry {
-            return Ok(());
-        }
-        let rate = self.endpoint.state.settings.max_per_second;
+        let Some(endpoint) = self.endpoint.clone() else { return Ok(()) };
+        let rate = endpoint.state.settings.max_per_second;
         let most = if rate.is_some() { 1 } else { room.min(PAGE) };
         let mut permits = vec![first];
         while permits.len() < most
@@ -180,8 +165,16 @@ impl Serving<'_> {
         let ids: Vec<String> =
             permits.iter().map(|_| format!("att_{}", firsthand_adapters::ids::mint(now))).collect();
         let under_way: Vec<i64> = self.positions.iter().copied().collect();
-        let store = self.shared.context.ledger.store();
-        let begun = outbox::begin(store, &self.wanted(&under_way, &ids)).await?;
+        let wanted = Wanted {
+            endpoint_id: self.lane.endpoint_id,
+            holder: &self.shared.holder,
+            now: now.micros(),
+            under_way: &under_way,
+            ordered: endpoint.ordered(),
+            url: &endpoint.state.settings.url,
+            attempt_ids: &ids,
+        };
+        let begun = outbox::begin(self.shared.context.ledger.store(), &wanted).await?;
         self.hungry = begun.len() == permits.len();
         if let Some(rate) = rate
             && !begun.is_empty()
@@ -190,9 +183,9 @@ impl Serving<'_> {
         }
         for (begun, permit) in begun.into_iter().zip(permits) {
             self.positions.insert(begun.position);
-            let attempt =
-                request::attempt(Arc::clone(self.shared), Arc::clone(&self.endpoint), begun);
-            self.in_flight.push(Box::pin(async move {
+            let attempt = request::attempt(Arc::clone(self.shared), Arc::clone(&endpoint), begun);
+            // A task of its own: it goes on while this one waits for the database.
+            self.in_flight.push(self.shared.tracker.spawn(async move {
                 let done = attempt.await;
                 drop(permit);
                 done
@@ -205,43 +198,72 @@ impl Serving<'_> {
     async fn settle(&mut self, first: Done) -> Result<(), StoreError> {
         let mut ended = vec![first];
         while let Some(Some(done)) = self.in_flight.next().now_or_never() {
-            ended.push(done);
+            ended.push(done.map_err(StoreError::corrupt)?);
         }
         let now = self.shared.context.now();
-        let mut gone = false;
+        let mut gone = None;
         for done in &ended {
-            gone |= done.gone;
             if done.outcome.delivered {
                 self.health.consecutive_failures = 0;
                 self.health.failing_since = None;
                 self.health.last_success_at = Some(now);
-            } else {
+            } else if done.outcome.counts {
                 self.health.consecutive_failures += 1;
                 self.health.failing_since.get_or_insert(now);
                 self.health.last_failure_at = Some(now);
             }
+            self.rest_until = self.rest_until.max(done.rest_until);
+            if done.gone {
+                gone = Some(done.url.clone());
+            }
         }
         let outcomes: Vec<_> = ended.into_iter().map(|done| done.outcome).collect();
-        let store = self.shared.context.ledger.store();
-        outbox::settle(store, self.lane.endpoint_id, &outcomes, &self.health).await?;
+        self.write(&outcomes).await?;
         for outcome in &outcomes {
             self.positions.remove(&outcome.position);
         }
+        let Some(endpoint) = self.endpoint.clone() else { return Ok(()) };
         // What waited for an earlier event of its job may begin now.
-        self.hungry |= self.endpoint.state.settings.ordering == Ordering::PerJob;
-        health::report(self.shared, &self.endpoint, &self.health, gone).await;
+        self.hungry |= endpoint.ordered();
+        health::report(self.shared, &endpoint, &self.health, gone).await;
         Ok(())
+    }
+
+    /// Writes outcomes, however often that takes: what was answered must not be sent again because
+    /// the database was away for a moment.
+    async fn write(&mut self, outcomes: &[outbox::Outcome]) -> Result<(), StoreError> {
+        let store = self.shared.context.ledger.store();
+        let (id, holder) = (self.lane.endpoint_id, &self.shared.holder);
+        let until = Instant::now() + super::HOLD;
+        loop {
+            match outbox::settle(store, id, holder, outcomes, &self.health).await {
+                Ok(held) => {
+                    self.lost = !held;
+                    return Ok(());
+                }
+                Err(error) if Instant::now() > until => return Err(error),
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "outcomes are written again"
+                    );
+                    tokio::time::sleep(super::POLL).await;
+                }
+            }
+        }
     }
 
     /// Lingers, since what is owed to an endpoint seldom comes alone; then gives the lane back with
     /// the time at which it is due again. Returns whether it was given back.
     async fn leave(&mut self, bell: &Notify) -> Result<bool, StoreError> {
         let store = self.shared.context.ledger.store();
-        let not_before = if self.enabled { self.not_before() } else { 0 };
-        let next = outbox::next_due(store, &self.wanted(&[], &[])).await?;
-        let due_at = next.map(|due| due.max(not_before));
-        if self.enabled {
-            let wait = due_at.map(|due| due.saturating_sub(self.shared.context.now()));
+        let id = self.lane.endpoint_id;
+        let mut next = Next { due_at: None, not_before: 0 };
+        if let Some(endpoint) = &self.endpoint {
+            next.not_before = self.not_before();
+            let due_at = outbox::next_due(store, id, endpoint.ordered()).await?;
+            next.due_at = due_at.map(|due| due.max(next.not_before));
+            let wait = next.due_at.map(|due| due.saturating_sub(self.shared.context.now()));
             let wait = wait.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
             tokio::select! {
                 biased;
@@ -255,11 +277,31 @@ impl Serving<'_> {
                 }
             }
         }
-        let left = release(self.shared, &self.lane, due_at, not_before, Some(bell)).await?;
-        if !left {
-            self.refresh().await?;
+        if !lanes::release(store, id, &self.shared.holder, next).await? {
+            // The row is locked just now: something is being owed. Or the lane is another's.
+            self.lost = !lanes::take(store, id, &self.shared.holder, self.shared.until()).await?;
+            return self.refresh().await.map(|()| false);
         }
-        Ok(left)
+        self.forget(bell).await
+    }
+
+    /// Forgets a lane that was given back, unless its bell rang meanwhile: then this process may
+    /// have acquired it again, or cleared its time before it was given back, and must look.
+    async fn forget(&mut self, bell: &Notify) -> Result<bool, StoreError> {
+        let id = self.lane.endpoint_id;
+        {
+            let mut held = self.shared.lanes();
+            if bell.notified().now_or_never().is_none() {
+                held.remove(&id);
+                return Ok(true);
+            }
+        }
+        let store = self.shared.context.ledger.store();
+        if lanes::take(store, id, &self.shared.holder, self.shared.until()).await? {
+            return self.refresh().await.map(|()| false);
+        }
+        self.shared.lanes().remove(&id);
+        Ok(true)
     }
 }
 
@@ -270,5 +312,12 @@ async fn slot(shared: &Shared, from: Instant) -> OwnedSemaphorePermit {
         Ok(permit) => permit,
         // Slots are never closed.
         Err(_closed) => std::future::pending().await,
+    }
+}
+
+impl Endpoint {
+    /// Says whether an event waits for the earlier ones of its job.
+    fn ordered(&self) -> bool {
+        self.state.settings.ordering == Ordering::PerJob
     }
 }

@@ -13,21 +13,23 @@ pub use schedule::RetrySchedule;
 use crate::runner::WorkerContext;
 use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::secrets::Secrets;
+use firsthand_domain::StreamId;
 use firsthand_domain::ids::WebhookEndpointId;
 use firsthand_eventstore::StoreError;
 use firsthand_projections::Follower;
-use firsthand_projections::webhooks::lanes::{self, Lane};
+use firsthand_projections::webhooks::lanes::{self, Lane, Next};
+use futures_util::FutureExt;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a hold on a lane lasts, and how often it is extended.
-const HOLD: Duration = Duration::from_secs(10);
-const EXTEND: Duration = Duration::from_secs(2);
+/// How long a hold on a lane lasts: longer than a request may take. How often it is extended.
+const HOLD: Duration = Duration::from_secs(20);
+const EXTEND: Duration = Duration::from_secs(3);
 /// How often due lanes are looked for when nothing announced them.
 const POLL: Duration = Duration::from_millis(500);
 /// Requests in flight to all endpoints together.
@@ -60,11 +62,9 @@ struct Shared {
     /// Names this process as a holder of lanes.
     holder: String,
     slots: Arc<Semaphore>,
-    /// The lanes that are held, each with its bell. Locked while lanes are acquired or released, so
-    /// that what was heard of in between reaches whoever must know.
+    /// The lanes that are held, each with its bell.
     lanes: Mutex<BTreeMap<WebhookEndpointId, Arc<Notify>>>,
-    /// How many lanes are held.
-    held: AtomicUsize,
+    tracker: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -72,7 +72,6 @@ struct Shared {
 #[derive(Debug)]
 pub struct Dispatcher {
     shared: Arc<Shared>,
-    tracker: TaskTracker,
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -84,9 +83,14 @@ impl Shared {
         self.context.now().saturating_add(micros(HOLD))
     }
 
+    fn lanes(&self) -> MutexGuard<'_, BTreeMap<WebhookEndpointId, Arc<Notify>>> {
+        // What is under the lock is only ever replaced whole.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many requests one lane may have in flight, so that all lanes together find room.
     fn share(&self) -> usize {
-        IN_FLIGHT.checked_div(self.held.load(Ordering::Relaxed)).unwrap_or(IN_FLIGHT).max(1)
+        IN_FLIGHT.checked_div(self.lanes().len()).unwrap_or(IN_FLIGHT).max(1)
     }
 }
 
@@ -105,60 +109,87 @@ impl Dispatcher {
             holder: firsthand_adapters::ids::mint(now).to_string(),
             slots: Arc::new(Semaphore::new(IN_FLIGHT)),
             lanes: Mutex::default(),
-            held: AtomicUsize::new(0),
+            tracker,
             stop: stop.clone(),
         };
-        Self { shared: Arc::new(shared), tracker }
+        Self { shared: Arc::new(shared) }
     }
 
-    /// Looks for due lanes whenever the reactors have moved, and now and then.
-    pub async fn run(&self, reactors: &Follower) {
-        let mut moved = reactors.moved();
-        let mut extend = tokio::time::interval(EXTEND);
+    /// Ends the holds of all others. Only for who knows that there are none: an embedded database
+    /// serves one process, so whoever held a lane before it was killed.
+    pub async fn end_holds(&self) -> Result<(), StoreError> {
+        let store = self.shared.context.ledger.store();
+        for part in store.all_parts() {
+            lanes::end_holds(store, part, self.shared.context.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks for due lanes whenever the feed has moved, and now and then.
+    pub async fn run(&self, feed: &Follower) {
+        let mut moved = feed.moved();
         loop {
+            for part in self.shared.context.ledger.store().all_parts() {
+                if let Err(error) = self.acquire(part).await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "lanes can't be acquired"
+                    );
+                }
+            }
             tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return,
-                _ = extend.tick() => self.extend().await,
                 changed = tokio::time::timeout(POLL, moved.changed()) => drop(changed),
-            }
-            if let Err(error) = self.round().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "lanes can't be acquired");
             }
         }
     }
 
     /// Keeps what is held, also while everything ends: requests in flight are waited for.
-    async fn extend(&self) {
-        let store = self.shared.context.ledger.store();
-        if self.shared.held.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        self.shared.outbound.connector.close_idle();
-        for part in store.all_parts() {
-            let until = self.shared.until();
-            if let Err(error) = lanes::extend(store, part, &self.shared.holder, until).await {
-                // A hold that can't be extended runs out: what is in flight is sent twice at worst.
-                tracing::warn!(error = &error as &dyn std::error::Error, "a hold was not extended");
+    pub async fn keep(&self) {
+        let shared = &self.shared;
+        loop {
+            tokio::select! {
+                () = shared.stop.cancelled(), if !shared.stop.is_cancelled() => (),
+                () = tokio::time::sleep(if shared.stop.is_cancelled() { POLL } else { EXTEND }) => (),
+            }
+            let held: Vec<_> = shared.lanes().keys().copied().collect();
+            if held.is_empty() && shared.stop.is_cancelled() {
+                return;
+            }
+            shared.outbound.connector.close_idle();
+            let store = shared.context.ledger.store();
+            let mut of_part: BTreeMap<i16, Vec<String>> = BTreeMap::new();
+            for endpoint in held {
+                let part = store.part_of(StreamId::WebhookEndpoint(endpoint));
+                of_part.entry(part).or_default().push(endpoint.to_string());
+            }
+            for (part, endpoints) in of_part {
+                let until = shared.until();
+                let extended = lanes::extend(store, part, &shared.holder, &endpoints, until).await;
+                if let Err(error) = extended {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "holds were not extended"
+                    );
+                }
             }
         }
     }
 
     /// Acquires what is due and rings the bells of lanes that have something new.
-    async fn round(&self) -> Result<(), StoreError> {
+    async fn acquire(&self, part: i16) -> Result<(), StoreError> {
         let shared = &self.shared;
         let store = shared.context.ledger.store();
-        for part in store.all_parts() {
-            let mut held = shared.lanes.lock().await;
-            let (now, until) = (shared.context.now(), shared.until());
-            for lane in lanes::acquire(store, part, &shared.holder, now, until, MOST).await? {
-                if let Some(bell) = held.get(&lane.endpoint_id) {
-                    bell.notify_one();
-                } else {
-                    let bell = Arc::new(Notify::new());
-                    held.insert(lane.endpoint_id, Arc::clone(&bell));
-                    self.serve(lane, bell);
-                }
+        let (now, until) = (shared.context.now(), shared.until());
+        for lane in lanes::acquire(store, part, &shared.holder, now, until, MOST).await? {
+            let mut held = shared.lanes();
+            if let Some(bell) = held.get(&lane.endpoint_id) {
+                bell.notify_one();
+            } else {
+                let bell = Arc::new(Notify::new());
+                held.insert(lane.endpoint_id, Arc::clone(&bell));
+                self.serve(lane, bell);
             }
         }
         Ok(())
@@ -166,18 +197,33 @@ impl Dispatcher {
 
     fn serve(&self, lane: Lane, bell: Arc<Notify>) {
         let shared = Arc::clone(&self.shared);
-        shared.held.fetch_add(1, Ordering::Relaxed);
-        self.tracker.spawn(async move {
+        self.shared.tracker.spawn(async move {
             let endpoint = lane.endpoint_id;
-            if let Err(error) = lane::serve(&shared, lane, &bell).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    endpoint = %endpoint,
-                    "a lane is left to whoever finds its hold run out"
-                );
-                shared.lanes.lock().await.remove(&endpoint);
+            let serving = AssertUnwindSafe(lane::serve(&shared, lane, &bell)).catch_unwind();
+            match serving.await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::warn!(
+                    error = &error as &dyn std::error::Error, %endpoint, "a lane broke off"
+                ),
+                Err(_panic) => tracing::error!(%endpoint, "a lane panicked"),
             }
-            shared.held.fetch_sub(1, Ordering::Relaxed);
+            abandon(&shared, endpoint).await;
         });
     }
+}
+
+/// Gives a lane back after a failure, as soon as that works: it is due again in a moment.
+async fn abandon(shared: &Shared, endpoint: WebhookEndpointId) {
+    let store = shared.context.ledger.store();
+    loop {
+        tokio::time::sleep(POLL).await;
+        let next = Next { due_at: Some(shared.context.now()), not_before: 0 };
+        match lanes::release(store, endpoint, &shared.holder, next).await {
+            // Not released: the row is locked, or is another's by now. Its hold runs out in any case.
+            Ok(_released) => break,
+            Err(_unreachable) if shared.stop.is_cancelled() => break,
+            Err(_unreachable) => (),
+        }
+    }
+    shared.lanes().remove(&endpoint);
 }

@@ -14,12 +14,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Statuses with a meaning of their own.
 const GONE: u16 = 410;
 const TOO_MANY_REQUESTS: u16 = 429;
 const SERVICE_UNAVAILABLE: u16 = 503;
+
+/// When an attempt is made again that failed by our own fault.
+const OUR_FAULT: Duration = Duration::from_secs(10);
 
 /// How long a link in a body works, the longest that `SigV4` allows.
 const LINK_LIFE: Duration = Duration::from_hours(168);
@@ -28,8 +31,12 @@ const LINK_LIFE: Duration = Duration::from_hours(168);
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) outcome: Outcome,
+    /// Where it was sent.
+    pub(super) url: String,
     /// Whether the receiver said that it is gone.
     pub(super) gone: bool,
+    /// Until when the receiver asked to be left alone, in microseconds since the epoch.
+    pub(super) rest_until: i64,
 }
 
 /// Returns the body, with its link if it has one.
@@ -92,10 +99,14 @@ pub(super) async fn attempt(shared: Arc<Shared>, endpoint: Arc<Endpoint>, begun:
         Ok(body) => Bytes::from(body),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a body can't be completed");
-            return Done { outcome: failed(&shared, &begun, "internal_error", None), gone: false };
+            return postponed(&shared, &endpoint, &begun);
         }
     };
     let now = (shared.context.clock)();
+    if endpoint.secrets(now).is_empty() {
+        tracing::warn!(endpoint = %endpoint.id, "an endpoint without a secret is not sent to");
+        return postponed(&shared, &endpoint, &begun);
+    }
     let headers = headers(&endpoint, &begun, &body, now);
     let logged = for_the_log(&endpoint, &headers);
     let hash: [u8; 32] = Sha256::digest(&body).into();
@@ -103,14 +114,15 @@ pub(super) async fn attempt(shared: Arc<Shared>, endpoint: Arc<Endpoint>, begun:
         Ok(target) => shared.outbound.connector.post(target, headers, body).await,
         Err(_refused) => Exchange { error: Some(Failure::UrlRefused), ..Exchange::default() },
     };
-    let mut done = judge(&shared, &begun, exchange);
+    let mut done = judge(&shared, &endpoint, &begun, exchange);
     done.outcome.request_headers = logged;
     done.outcome.body_hash = hash.to_vec();
     done
 }
 
 /// A success is a 2xx with its answer complete.
-fn judge(shared: &Shared, begun: &Begun, exchange: Exchange) -> Done {
+fn judge(shared: &Shared, endpoint: &Endpoint, begun: &Begun, exchange: Exchange) -> Done {
+    let asked = retry_after(shared, &exchange);
     let status = exchange.status.unwrap_or(0);
     let error = match (exchange.error, status) {
         (Some(failure), _) => Some(failure.as_str()),
@@ -123,9 +135,10 @@ fn judge(shared: &Shared, begun: &Begun, exchange: Exchange) -> Done {
             attempt_id: begun.attempt_id.clone(),
             position: begun.position,
             delivered: true,
+            failures: begun.failures,
             ..Outcome::default()
         },
-        Some(code) => failed(shared, begun, code, retry_after(&exchange)),
+        Some(code) => failed(shared, begun, code, asked),
     };
     let span = |duration: Option<Duration>| duration.map(micros);
     outcome.timings = Timings {
@@ -147,19 +160,27 @@ fn judge(shared: &Shared, begun: &Begun, exchange: Exchange) -> Done {
     });
     outcome.response_body = exchange.status.map(|_| exchange.body.to_vec());
     outcome.address = exchange.address.map(|address| address.to_string());
-    Done { outcome, gone: status == GONE }
+    let rest_until = asked.map_or(0, |asked| shared.context.now().saturating_add(micros(asked)));
+    let url = endpoint.state.settings.url.clone();
+    Done { outcome, url, gone: status == GONE, rest_until }
 }
 
-/// Returns what a receiver asked for, if it may ask.
-fn retry_after(exchange: &Exchange) -> Option<Duration> {
+/// Returns what a receiver asked for, if it may ask: seconds, or a date.
+fn retry_after(shared: &Shared, exchange: &Exchange) -> Option<Duration> {
     if !matches!(exchange.status, Some(TOO_MANY_REQUESTS | SERVICE_UNAVAILABLE)) {
         return None;
     }
-    let found = exchange
+    let (_, value) = exchange
         .headers
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(header::RETRY_AFTER.as_str()))?;
-    found.1.trim().parse().ok().map(RetrySchedule::asked)
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(RetrySchedule::asked(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    let now = u64::try_from((shared.context.clock)().unix_seconds()).unwrap_or(0);
+    Some(RetrySchedule::asked(date.saturating_sub(now)))
 }
 
 fn failed(shared: &Shared, begun: &Begun, code: &str, asked: Option<Duration>) -> Outcome {
@@ -168,9 +189,19 @@ fn failed(shared: &Shared, begun: &Begun, code: &str, asked: Option<Duration>) -
     Outcome {
         attempt_id: begun.attempt_id.clone(),
         position: begun.position,
-        delivered: false,
+        counts: true,
+        failures: begun.failures,
         due_at: pause.map(|pause| shared.context.now().saturating_add(micros(pause))),
         error_code: Some(code.to_owned()),
         ..Outcome::default()
     }
+}
+
+/// An attempt that failed by our own fault: it is made again soon, and does not count.
+fn postponed(shared: &Shared, endpoint: &Endpoint, begun: &Begun) -> Done {
+    let due_at = Some(shared.context.now().saturating_add(micros(OUR_FAULT)));
+    let outcome = failed(shared, begun, "internal_error", None);
+    let outcome = Outcome { counts: false, due_at, ..outcome };
+    let url = endpoint.state.settings.url.clone();
+    Done { outcome, url, gone: false, rest_until: 0 }
 }

@@ -78,17 +78,14 @@ impl Check {
         if names.is_empty() {
             self.wrong("events", "must name at least one type; leave it out for all");
         }
-        if names.iter().any(|name| name == "*") {
-            return None;
-        }
         let mut types = BTreeSet::new();
-        for (index, name) in names.iter().enumerate() {
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| *name != "*") {
             match WebhookEventType::from_name(name) {
                 Some(found) => drop(types.insert(found)),
                 None => self.wrong(format!("events[{index}]"), "is not a type of event"),
             }
         }
-        Some(types)
+        (!names.iter().any(|name| name == "*")).then_some(types)
     }
 
     fn number(&mut self, field: &str, number: i64, most: u16) -> u16 {

@@ -120,7 +120,10 @@ pub(crate) async fn cancel(
     Ids(endpoint_id, replay_id): Ids<WebhookEndpointId, ReplayId>,
 ) -> Result<Response, ApiError> {
     let book = buyer.book();
-    show(&app, book, endpoint_id, replay_id).await?;
+    let found = show(&app, book, endpoint_id, replay_id).await?;
+    if !found.is_running() {
+        return Ok(Json(found).into_response());
+    }
     let call = Call {
         command: CancelReplay { replay_id, endpoint_id, book },
         stream: StreamId::WebhookEndpoint(endpoint_id),
