@@ -17,7 +17,7 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// One request, as far as it differs between calls.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub(crate) method: &'static str,
     /// Path and query.
     pub(crate) path: &'a str,
@@ -107,8 +107,8 @@ impl Connection {
         Ok(Answer { status: head.status, body })
     }
 
-    /// Makes one call outside a measurement and returns its JSON body; any status but
-    /// `expected` is an error that quotes the answer.
+    /// Makes one call outside a measurement and returns its JSON body, null if it has none; any
+    /// status but `expected` is an error that quotes the answer.
     pub(crate) async fn call(
         &mut self,
         address: SocketAddr,
@@ -124,6 +124,9 @@ impl Connection {
                 answer.status,
                 excerpt(answer.body)
             );
+        }
+        if answer.body.is_empty() {
+            return Ok(Value::Null);
         }
         serde_json::from_slice(answer.body)
             .with_context(|| format!("{} {} answered no JSON", request.method, request.path))
@@ -156,12 +159,15 @@ impl Head {
             .and_then(decimal)
             .and_then(|status| u16::try_from(status).ok())
             .context("no HTTP status line")?;
-        let body_length = lines
+        let announced = lines
             .find_map(|line| {
                 let (name, value) = line.split_at_checked(b"content-length:".len())?;
                 name.eq_ignore_ascii_case(b"content-length:").then_some(value)
             })
-            .and_then(|value| decimal(value.trim_ascii()))
+            .and_then(|value| decimal(value.trim_ascii()));
+        // An answer without content has no length to announce.
+        let body_length = announced
+            .or_else(|| (status == 204).then_some(0))
             .with_context(|| format!("an answer {status} without content-length"))?;
         Ok(Some(Self { status, length: end + 4, body_length }))
     }
@@ -181,6 +187,8 @@ mod tests {
         assert!(Head::parse(&answer[..40])?.is_none());
         let head = Head::parse(answer)?.map(|head| (head.status, head.length, head.body_length));
         assert_eq!(head, Some((201, answer.len() - 7, 7)));
+        let none = Head::parse(b"HTTP/1.1 204 No Content\r\n\r\n")?;
+        assert_eq!(none.map(|head| (head.status, head.body_length)), Some((204, 0)));
         assert!(Head::parse(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
         Ok(())
     }

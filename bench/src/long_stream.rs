@@ -18,12 +18,11 @@ use serde::Serialize;
 
 use crate::Verdict;
 use crate::cluster::Cluster;
-use crate::cpu::Reading;
 use crate::http::{Connection, excerpt};
 use crate::load::{Dice, Extent, Load};
 use crate::numbers::{micros, millis, quantile, rounded};
 use crate::product::{self, Book, Data, Product};
-use crate::report::{bound, step};
+use crate::report::{Processes, bound, settle, step};
 use crate::service::with_log;
 
 /// Events of a short stream beside its grant.
@@ -36,8 +35,6 @@ const WARM_SHORT_BOOKS: usize = 25;
 const WARM_UP_BOOKS: usize = 128;
 /// Warm requests on each kind before they are measured.
 const WARM_UP_REQUESTS: usize = 25;
-/// How long background work (projections of what was filled) may take to fall silent.
-const SETTLE_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Options of `long-stream`.
 #[derive(Debug, Args)]
@@ -246,19 +243,10 @@ impl Bench<'_> {
         Ok(samples)
     }
 
-    /// Waits until service and `PostgreSQL` have used less than a tenth of a core for a second.
+    /// Waits until background work (projections of what was filled) has fallen silent.
     async fn settle(&self, product: &Product, cluster: &Cluster) {
-        let deadline = Instant::now() + SETTLE_PATIENCE;
-        let read = || Reading::take(product.pid(), cluster.postmaster());
-        while Instant::now() < deadline {
-            let before = read();
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let busy = before.zip(read()).map(|(before, after)| after.busy_since(before));
-            if busy.is_none_or(|busy_us| busy_us < 100_000) {
-                return;
-            }
-        }
-        step(self.began, "background work has not fallen silent; measuring nevertheless");
+        let (service, postmaster) = (product.pid(), cluster.postmaster());
+        settle(self.began, Processes { service, postmaster }).await;
     }
 }
 

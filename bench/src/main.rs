@@ -30,6 +30,7 @@ mod postgres_es;
 mod product;
 mod report;
 mod service;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,8 @@ enum Bench {
     CreateJob(create_job::Options),
     /// The next command on a stream of 100,000 events against one of 10, cache warm and cold.
     LongStream(long_stream::Options),
+    /// Signed webhook deliveries a second and their latency, alone and beside tar pits.
+    Webhooks(webhooks::Options),
     /// Serves the rival that `create-job` measures; started by it.
     #[command(hide = true)]
     ServePostgresEs(postgres_es::ServerOptions),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
     let verdict = match Arguments::parse().bench {
         Bench::CreateJob(options) => measure(create_job::run(options)),
         Bench::LongStream(options) => measure(long_stream::run(options)),
+        Bench::Webhooks(options) => measure(webhooks::run(options)),
         Bench::ServePostgresEs(options) => postgres_es::serve(&options).map(|()| Verdict::Clean),
     };
     match verdict {

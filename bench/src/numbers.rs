@@ -8,9 +8,14 @@ pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }
 
+/// Returns a length as a count.
+pub(crate) fn whole(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 /// Returns a length as a fraction.
 pub(crate) fn length(count: usize) -> f64 {
-    float(u64::try_from(count).unwrap_or(u64::MAX))
+    float(whole(count))
 }
 
 /// Returns microseconds as milliseconds.

@@ -149,19 +149,33 @@ impl Product {
         Template::post(self.address, JOBS, &book.api_key, JOB)
     }
 
+    /// Makes one call with a book's key, outside a measurement, and returns its JSON body.
+    pub(crate) async fn call(
+        &self,
+        book: &Book,
+        (method, path): (&'static str, &str),
+        body: &str,
+        expected: u16,
+    ) -> anyhow::Result<Value> {
+        let mut connection = Connection::open(self.address).await?;
+        let key = (method != "GET").then(|| Dice::new().key());
+        let bearer = Some(book.api_key());
+        let request = Request { method, path, bearer, idempotency_key: key.as_deref(), body };
+        connection.call(self.address, request, expected).await
+    }
+
     /// Returns a book's spendable balance.
     pub(crate) async fn available_cents(&self, book: &Book) -> anyhow::Result<u64> {
-        let mut connection = Connection::open(self.address).await?;
-        let request = Request {
-            method: "GET",
-            path: "/v1/billing/credits",
-            bearer: Some(&book.api_key),
-            idempotency_key: None,
-            body: "",
-        };
-        let balance = connection.call(self.address, request, 200).await?;
+        let balance = self.call(book, ("GET", "/v1/billing/credits"), "", 200).await?;
         let available = balance.get("available_cents").and_then(Value::as_u64);
         available.with_context(|| format!("a balance without available_cents: {balance}"))
+    }
+}
+
+impl Book {
+    /// Returns the key to it.
+    pub(crate) fn api_key(&self) -> &str {
+        &self.api_key
     }
 }
 

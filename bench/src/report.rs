@@ -1,11 +1,14 @@
 //! What a bench prints: a table for people and, on demand, one JSON object as the last line.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::cpu::{PerRequest, Reading};
 use crate::load::{Load, Outcome};
+
+/// How long background work may take to fall silent.
+const SETTLE_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Where the figures of a load are read besides its answers.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +17,13 @@ pub(crate) struct Processes {
     pub(crate) service: u32,
     /// The postmaster of the cluster it serves from.
     pub(crate) postmaster: u32,
+}
+
+impl Processes {
+    /// Reads their processors' clocks.
+    pub(crate) fn read(self) -> Option<Reading> {
+        Reading::take(self.service, self.postmaster)
+    }
 }
 
 /// The figures of one load.
@@ -29,10 +39,9 @@ pub(crate) struct Figure {
 impl Figure {
     /// Runs a load and reads the processors' clocks around it.
     pub(crate) async fn of(load: Load, processes: Processes) -> anyhow::Result<Self> {
-        let Processes { service, postmaster } = processes;
-        let before = Reading::take(service, postmaster);
+        let before = processes.read();
         let outcome = load.run().await?;
-        let after = Reading::take(service, postmaster);
+        let after = processes.read();
         let cpu =
             before.zip(after).and_then(|(before, after)| after.since(before, outcome.accepted));
         Ok(Self { outcome, cpu_us_per_request: cpu })
@@ -69,6 +78,20 @@ impl Outcome {
 /// Prints a step of a long run with the seconds since it began.
 pub(crate) fn step(began: Instant, what: &str) {
     println!("[{:>5.1} s] {what}", began.elapsed().as_secs_f64());
+}
+
+/// Waits until service and `PostgreSQL` have used less than a tenth of a core for a second.
+pub(crate) async fn settle(began: Instant, processes: Processes) {
+    let deadline = Instant::now() + SETTLE_PATIENCE;
+    while Instant::now() < deadline {
+        let before = processes.read();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let busy = before.zip(processes.read()).map(|(before, after)| after.busy_since(before));
+        if busy.is_none_or(|busy_us| busy_us < 100_000) {
+            return;
+        }
+    }
+    step(began, "background work has not fallen silent; measuring nevertheless");
 }
 
 /// Prints a ratio beside the floor or ceiling that the project set itself.

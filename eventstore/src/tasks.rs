@@ -309,3 +309,10 @@ pub async fn finish_timer(store: &Store, timer: &DueTimer, now: i64) -> Result<(
     .await?;
     Ok(())
 }
+
+/// Lets the planner know of tables that have grown much since it last looked. Returns how many.
+pub async fn refresh_statistics(store: &Store) -> Result<i32, StoreError> {
+    Ok(sqlx::query_scalar!(r#"select refresh_statistics() as "analyzed!""#)
+        .fetch_one(store.writer())
+        .await?)
+}

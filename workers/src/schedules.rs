@@ -21,6 +21,8 @@ const MOST: i64 = 200;
 /// How long answers (design D7) and the log of webhook attempts are kept, and how many ticks pass between prunings.
 const KEEP: Span = Span::days(30);
 const TICKS_PER_PRUNING: u64 = 7_200;
+/// How many ticks pass between looks at tables that have grown.
+const TICKS_PER_STATISTICS: u64 = 2;
 
 /// Runs until it is told to stop.
 pub async fn run_schedules(context: &WorkerContext, stop: &CancellationToken) {
@@ -28,6 +30,11 @@ pub async fn run_schedules(context: &WorkerContext, stop: &CancellationToken) {
     loop {
         if let Err(error) = fire(context).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "timers can't be read");
+        }
+        if ticks.is_multiple_of(TICKS_PER_STATISTICS)
+            && let Err(error) = tasks::refresh_statistics(context.ledger.store()).await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "tables can't be analyzed");
         }
         if ticks.is_multiple_of(TICKS_PER_PRUNING)
             && let Err(error) = prune(context).await

@@ -35,7 +35,8 @@ pub async fn project(
     owe(connection, part, told).await
 }
 
-/// Owes the webhook events of a range of positions to the endpoints that want them.
+/// Owes the webhook events of a range of positions to the endpoints that want them. A lane that is
+/// due already is left alone: whoever serves it clears its time before he looks for the last time.
 async fn owe(
     connection: &mut PgConnection,
     part: i16,
@@ -59,7 +60,8 @@ async fn owe(
          set due_at = least(l.due_at, greatest(o.due_at, l.not_before))
          from (select endpoint_id, min(due_at) as due_at from owed
                where status = 'pending' group by 1) as o
-         where l.part = $1 and l.endpoint_id = o.endpoint_id",
+         where l.part = $1 and l.endpoint_id = o.endpoint_id
+           and (l.due_at is null or l.due_at > greatest(o.due_at, l.not_before))",
         part,
         first,
         last

@@ -1,7 +1,8 @@
 //! Lanes: one row for each endpoint says who sends to it now and when there is something to do.
 //!
-//! A lane that is held has no due time until something new is owed; whoever clears that time looks
-//! once more. So no wake-up is lost, whatever comes between a look and a release.
+//! What is owed anew makes a lane due, held or not. Its holder clears that time before he looks for
+//! the last time, and gives the lane back with the time if it was set since. So no wake-up is lost,
+//! whatever comes between a look and a release, and a lane that is served is left alone.
 
 use firsthand_domain::StreamId;
 use firsthand_domain::ids::WebhookEndpointId;
@@ -33,8 +34,44 @@ pub struct Lane {
     pub health: Health,
 }
 
-/// Acquires up to `most` lanes of a part that are due or whose hold has run out, and hears of those
-/// that this holder has already and have something new.
+/// Returns the lanes of a part that a holder has and that are due.
+pub async fn due(
+    store: &Store,
+    part: i16,
+    holder: &str,
+    now: i64,
+) -> Result<Vec<WebhookEndpointId>, StoreError> {
+    let rows = sqlx::query_scalar!(
+        "select endpoint_id from webhook_lanes where part = $1 and due_at <= $3 and holder = $2",
+        part,
+        holder,
+        now
+    )
+    .fetch_all(store.writer())
+    .await?;
+    rows.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
+}
+
+/// Clears the time at which a held lane is due.
+pub async fn clear(
+    store: &Store,
+    endpoint: WebhookEndpointId,
+    holder: &str,
+) -> Result<(), StoreError> {
+    let stream = StreamId::WebhookEndpoint(endpoint);
+    sqlx::query!(
+        "update webhook_lanes set due_at = null
+         where part = $1 and endpoint_id = $2 and holder = $3 and due_at is not null",
+        store.part_of(stream),
+        stream.to_string(),
+        holder
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(())
+}
+
+/// Acquires up to `most` lanes of a part that are due and free, or whose hold has run out.
 pub async fn acquire(
     store: &Store,
     part: i16,
@@ -48,7 +85,7 @@ pub async fn acquire(
          where l.part = $1 and l.endpoint_id in (
            select endpoint_id from webhook_lanes
            where part = $1
-             and ((due_at <= $3 and (holder is null or holder = $2))
+             and ((due_at <= $3 and holder is null)
                   or (holder is not null and held_until < $3))
            order by due_at
            limit $5

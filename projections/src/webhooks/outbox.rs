@@ -12,6 +12,10 @@ use firsthand_eventstore::{Store, StoreError};
 /// Deliveries that are skipped in one statement.
 const SKIPPED_AT_ONCE: i64 = 5_000;
 
+/// Of an ordered endpoint, so many events that are due are looked at for one that may be begun. Those
+/// that wait for an earlier one's retry are not due, so the window is not theirs.
+const WINDOW: i64 = 1_000;
+
 /// What to look for.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
@@ -67,18 +71,17 @@ pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, Sto
               order by d.due_at, d.position
               limit $6)
              union all
-             (select h.position from lane, (
-                select position, due_at from (
-                  select distinct on (job_id) position, due_at from webhook_deliveries
-                  where part = $1 and endpoint_id = $2 and status = 'pending'
-                    and job_id is not null
-                  order by job_id, position) of_jobs
-                union all
-                select position, due_at from webhook_deliveries
-                where part = $1 and endpoint_id = $2 and status = 'pending' and job_id is null
-              ) h
-              where $5 and h.due_at <= $3 and h.position <> all($4)
-              order by h.due_at, h.position
+             (select c.position from (
+                select d.position, d.due_at, d.job_id from lane, webhook_deliveries d
+                where d.part = $1 and d.endpoint_id = $2 and d.status = 'pending'
+                  and d.due_at <= $3 and $5
+                order by d.due_at, d.position
+                limit $10) c
+              where c.position <> all($4) and (c.job_id is null or not exists (
+                select from webhook_deliveries e
+                where e.part = $1 and e.endpoint_id = $2 and e.status = 'pending'
+                  and e.job_id = c.job_id and e.position < c.position))
+              order by c.due_at, c.position
               limit $6)),
            named as (
              select position, ($7::text[])[row_number() over (order by position)] as attempt_id
@@ -108,7 +111,8 @@ pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, Sto
         most,
         wanted.attempt_ids,
         wanted.url,
-        wanted.holder
+        wanted.holder,
+        WINDOW
     )
     .fetch_all(store.writer())
     .await?;
@@ -220,20 +224,22 @@ pub struct Timings {
     pub total: i64,
 }
 
-/// Writes down how attempts to one endpoint went, and how it fares since. Returns whether that was
+/// Writes down how attempts to one endpoint went, and how it fares since (a success that follows
+/// another within a second tells nothing new). Returns whether that was
 /// done: who does not hold the lane any more has nothing to say. A delivery that was skipped
-/// meanwhile stays so unless it was delivered, and one that was asked for anew is tried anew.
+/// meanwhile stays so unless it was delivered, and one that was asked for anew is tried anew. Of an
+/// ordered endpoint the later events of a job wait as long as the one that failed.
 pub async fn settle(
     store: &Store,
     endpoint: WebhookEndpointId,
     holder: &str,
     outcomes: &[Outcome],
-    health: &Health,
+    (health, ordered): (&Health, bool),
 ) -> Result<bool, StoreError> {
     let stream = StreamId::WebhookEndpoint(endpoint);
     let rows = Rows::of(outcomes);
-    let settled = sqlx::query!(
-        "with lane as materialized (
+    let held = sqlx::query_scalar!(
+        r#"with lane as materialized (
            select endpoint_id from webhook_lanes
            where part = $1 and endpoint_id = $2 and holder = $3 for update),
          o as materialized (
@@ -267,12 +273,24 @@ pub async fn settle(
                              else d.due_at end,
                response_status = o.response_status, error_code = o.error_code
            from o
-           where d.part = $1 and d.endpoint_id = $2 and d.position = o.position)
-         update webhook_lanes as l
-         set consecutive_failures = $4, failing_since = $5, last_success_at = $6,
-             last_failure_at = $7
-         from lane
-         where l.part = $1 and l.endpoint_id = lane.endpoint_id",
+           where d.part = $1 and d.endpoint_id = $2 and d.position = o.position
+           returning d.position, d.job_id, d.status, d.due_at),
+         pushed as (
+           update webhook_deliveries as d set due_at = m.due_at
+           from moved m
+           where $26::boolean and m.status = 'pending' and d.part = $1 and d.endpoint_id = $2
+             and d.status = 'pending' and d.job_id = m.job_id and d.position > m.position
+             and d.due_at < m.due_at),
+         fares as (
+           update webhook_lanes as l
+           set consecutive_failures = $4, failing_since = $5, last_success_at = $6,
+               last_failure_at = $7
+           from lane
+           where l.part = $1 and l.endpoint_id = lane.endpoint_id
+             and (l.consecutive_failures <> $4 or l.failing_since is distinct from $5
+                  or l.last_failure_at is distinct from $7
+                  or coalesce(l.last_success_at + 1000000 < $6, true)))
+         select exists (select from lane) as "held!""#,
         store.part_of(stream),
         stream.to_string(),
         holder,
@@ -297,11 +315,12 @@ pub async fn settle(
         &rows.first_byte as &[Option<i64>],
         &rows.total,
         &rows.addresses as &[Option<String>],
-        &rows.errors as &[Option<String>]
+        &rows.errors as &[Option<String>],
+        ordered
     )
-    .execute(store.writer())
+    .fetch_one(store.writer())
     .await?;
-    Ok(settled.rows_affected() > 0)
+    Ok(held)
 }
 
 /// Outcomes, column by column.

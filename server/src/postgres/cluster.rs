@@ -173,6 +173,16 @@ fn serves(pid: Pid, cluster: &Path) -> bool {
     }
 }
 
+/// Returns the processes that work in the cluster, where the system tells.
+fn servers(cluster: &Path) -> Vec<Pid> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    processes
+        .flatten()
+        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .filter(|pid| serves(*pid, cluster))
+        .collect()
+}
+
 /// Stops a server whose parent was killed. We hold the data directory's lock, so it is nobody's.
 async fn stop_orphan(cluster: &Path) -> Result<()> {
     let Some(pid) = recorded_pid(cluster) else { return Ok(()) };
@@ -192,6 +202,15 @@ async fn stop_orphan(cluster: &Path) -> Result<()> {
     }
     if serves(pid, cluster) {
         bail!("an earlier server (process {}) can't be stopped", pid.as_raw_nonzero());
+    }
+    // Its backends outlive a server that was killed until they notice, and keep a new one out.
+    let until = Instant::now() + HARD_STOP;
+    while let Some(backend) = servers(cluster).first() {
+        if Instant::now() > until {
+            bail!("a process of an earlier server ({}) does not end", backend.as_raw_nonzero());
+        }
+        let _ended_already = kill_process(*backend, Signal::QUIT);
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     // A stale file with a reused pid would keep the server from starting.
     match fs::remove_file(cluster.join("postmaster.pid")) {

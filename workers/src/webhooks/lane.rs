@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// Attempts that are begun in one statement.
 const PAGE: usize = 64;
+/// How long an endpoint is sent to without being looked at, unless the bell rings.
+const FRESH: Duration = Duration::from_millis(200);
 /// How long a lane without work is kept.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,8 @@ struct Serving<'a> {
     positions: BTreeSet<i64>,
     /// Whether there may be more to begin than was looked at.
     hungry: bool,
+    /// When the endpoint is looked at anew at the latest: something may have changed.
+    fresh_until: Instant,
     /// Requests may begin from here on: the endpoint's rate.
     next_slot: Instant,
     /// Nothing is sent before this time, in microseconds since the epoch: the receiver asked for it.
@@ -54,6 +58,7 @@ pub(super) async fn serve(
         in_flight: FuturesUnordered::new(),
         positions: BTreeSet::new(),
         hungry: true,
+        fresh_until: Instant::now(),
         next_slot: Instant::now(),
         rest_until: 0,
         lost: false,
@@ -114,7 +119,12 @@ impl Serving<'_> {
             permit = slot(self.shared, self.next_slot), if begin => {
                 self.begin(permit, room).await
             }
-            () = bell.notified(), if !begin => self.refresh().await,
+            // What there is to begin is looked for when there is room.
+            () = bell.notified(), if !begin => {
+                self.hungry = true;
+                self.fresh_until = Instant::now();
+                if self.endpoint.is_none() { self.refresh().await } else { Ok(()) }
+            }
             () = self.shared.stop.cancelled(), if self.in_flight.is_empty() => Ok(()),
             // Nothing to begin and nothing in flight: the lane is given back.
             () = std::future::ready(()), if self.in_flight.is_empty() && !begin => Ok(()),
@@ -125,6 +135,7 @@ impl Serving<'_> {
     async fn refresh(&mut self) -> Result<(), StoreError> {
         let id = self.lane.endpoint_id;
         let store = self.shared.context.ledger.store();
+        self.fresh_until = Instant::now() + FRESH;
         match Endpoint::load(self.shared, id, self.endpoint.take()).await? {
             Found::Enabled(endpoint) => {
                 let clean_since =
@@ -151,7 +162,9 @@ impl Serving<'_> {
 
     /// Begins as many attempts as there is room, slots and rate for.
     async fn begin(&mut self, first: OwnedSemaphorePermit, room: usize) -> Result<(), StoreError> {
-        self.refresh().await?;
+        if self.fresh_until <= Instant::now() {
+            self.refresh().await?;
+        }
         let Some(endpoint) = self.endpoint.clone() else { return Ok(()) };
         let rate = endpoint.state.settings.max_per_second;
         let most = if rate.is_some() { 1 } else { room.min(PAGE) };
@@ -236,7 +249,8 @@ impl Serving<'_> {
         let (id, holder) = (self.lane.endpoint_id, &self.shared.holder);
         let until = Instant::now() + super::HOLD;
         loop {
-            match outbox::settle(store, id, holder, outcomes, &self.health).await {
+            let ordered = self.endpoint.as_ref().is_some_and(|endpoint| endpoint.ordered());
+            match outbox::settle(store, id, holder, outcomes, (&self.health, ordered)).await {
                 Ok(held) => {
                     self.lost = !held;
                     return Ok(());
@@ -259,6 +273,8 @@ impl Serving<'_> {
         let store = self.shared.context.ledger.store();
         let id = self.lane.endpoint_id;
         let mut next = Next { due_at: None, not_before: 0 };
+        // Before the last look: what is owed from here on sets it again.
+        lanes::clear(store, id, &self.shared.holder).await?;
         if let Some(endpoint) = &self.endpoint {
             next.not_before = self.not_before();
             let due_at = outbox::next_due(store, id, endpoint.ordered()).await?;

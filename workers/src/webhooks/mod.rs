@@ -177,16 +177,20 @@ impl Dispatcher {
         }
     }
 
-    /// Acquires what is due and rings the bells of lanes that have something new.
+    /// Rings the bells of lanes that are held and due, and acquires what else is due.
     async fn acquire(&self, part: i16) -> Result<(), StoreError> {
         let shared = &self.shared;
         let store = shared.context.ledger.store();
         let (now, until) = (shared.context.now(), shared.until());
+        for endpoint in lanes::due(store, part, &shared.holder, now).await? {
+            if let Some(bell) = shared.lanes().get(&endpoint) {
+                bell.notify_one();
+            }
+        }
         for lane in lanes::acquire(store, part, &shared.holder, now, until, MOST).await? {
             let mut held = shared.lanes();
-            if let Some(bell) = held.get(&lane.endpoint_id) {
-                bell.notify_one();
-            } else {
+            // A lane whose hold ran out may still be served here.
+            if !held.contains_key(&lane.endpoint_id) {
                 let bell = Arc::new(Notify::new());
                 held.insert(lane.endpoint_id, Arc::clone(&bell));
                 self.serve(lane, bell);
