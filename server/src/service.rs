@@ -84,13 +84,7 @@ impl Service {
             .context("the database can't be reached")?;
         let clock: Clock = Arc::new(firsthand_adapters::clock::system);
         let ledger = Ledger::open(&store, &clock, &LedgerConfig::default(), &tracker).await?;
-        let (polled, polling) = (ledger.clone(), stop.clone());
-        tracker.spawn(async move {
-            tokio::select! {
-                () = polling.cancelled() => (),
-                () = firsthand_eventstore::subscription::poll_heads(&polled) => (),
-            }
-        });
+        poll_heads(&tracker, &ledger, &stop);
         let objects = ObjectStore::new(objects);
         objects.ensure_bucket().await.context("object storage can't be reached")?;
         let pace = Pace::default();
@@ -117,10 +111,7 @@ impl Service {
             };
             follow(&tracker, &ledger, &feed, &stop);
             let dispatcher = Dispatcher::new(context.clone(), outbound, tracker.clone(), &stop);
-            if database.cluster.is_some() {
-                dispatcher.end_holds().await?;
-            }
-            dispatch(&tracker, dispatcher, &feed);
+            dispatch(&tracker, dispatcher, &feed, database).await?;
             work(&tracker, &pace, context, &stop);
         }
         let listener = TcpListener::bind(listen)
@@ -177,11 +168,30 @@ fn follow(
     }
 }
 
-fn dispatch(tracker: &TaskTracker, dispatcher: Dispatcher, feed: &Arc<Follower>) {
+fn poll_heads(tracker: &TaskTracker, ledger: &Ledger, stop: &CancellationToken) {
+    let (ledger, stop) = (ledger.clone(), stop.clone());
+    tracker.spawn(async move {
+        tokio::select! {
+            () = stop.cancelled() => (),
+            () = firsthand_eventstore::subscription::poll_heads(&ledger) => (),
+        }
+    });
+}
+
+async fn dispatch(
+    tracker: &TaskTracker,
+    dispatcher: Dispatcher,
+    feed: &Arc<Follower>,
+    database: &Database,
+) -> Result<()> {
+    if database.cluster.is_some() {
+        dispatcher.end_holds().await?;
+    }
     let (dispatcher, feed) = (Arc::new(dispatcher), Arc::clone(feed));
     let keeper = Arc::clone(&dispatcher);
     tracker.spawn(async move { keeper.keep().await });
     tracker.spawn(async move { dispatcher.run(&feed).await });
+    Ok(())
 }
 
 fn work(tracker: &TaskTracker, pace: &Pace, context: WorkerContext, stop: &CancellationToken) {

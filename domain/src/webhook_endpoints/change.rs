@@ -73,8 +73,8 @@ impl Command for ChangeEndpoint {
         let stream = StreamId::WebhookEndpoint(self.endpoint_id);
         let mut changes = Changes::none();
         if after != before {
-            let changed = EndpointChanged { before, after, at: context.now };
-            changes.push(stream, WebhookEndpointEvent::Changed(changed));
+            let event = EndpointChanged { before, after, at: context.now };
+            changes.push(stream, WebhookEndpointEvent::Changed(event));
         }
         match (change.enabled, endpoint.enabled()) {
             (Some(true), false) => {

@@ -84,7 +84,7 @@ impl Receiver {
     pub(super) async fn deliveries(
         &mut self,
         patience: Duration,
-        enough: impl Fn(&[Delivery]) -> bool,
+        enough: impl Fn(&[Delivery]) -> bool + Send + Sync,
     ) -> Vec<Delivery> {
         let enough = self.received.wait_for(|all| enough(all));
         drop(tokio::time::timeout(patience, enough).await);

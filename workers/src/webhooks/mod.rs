@@ -20,6 +20,7 @@ use firsthand_projections::Follower;
 use firsthand_projections::webhooks::lanes::{self, Lane, Next};
 use futures_util::FutureExt;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -188,11 +189,10 @@ impl Dispatcher {
             }
         }
         for lane in lanes::acquire(store, part, &shared.holder, now, until, MOST).await? {
-            let mut held = shared.lanes();
             // A lane whose hold ran out may still be served here.
-            if !held.contains_key(&lane.endpoint_id) {
+            if let Entry::Vacant(vacant) = shared.lanes().entry(lane.endpoint_id) {
                 let bell = Arc::new(Notify::new());
-                held.insert(lane.endpoint_id, Arc::clone(&bell));
+                vacant.insert(Arc::clone(&bell));
                 self.serve(lane, bell);
             }
         }

@@ -114,15 +114,15 @@ pub(super) async fn attempt(shared: Arc<Shared>, endpoint: Arc<Endpoint>, begun:
         Ok(target) => shared.outbound.connector.post(target, headers, body).await,
         Err(_refused) => Exchange { error: Some(Failure::UrlRefused), ..Exchange::default() },
     };
-    let mut done = judge(&shared, &endpoint, &begun, exchange);
+    let mut done = judge(&shared, &endpoint, &begun, &exchange);
     done.outcome.request_headers = logged;
     done.outcome.body_hash = hash.to_vec();
     done
 }
 
 /// A success is a 2xx with its answer complete.
-fn judge(shared: &Shared, endpoint: &Endpoint, begun: &Begun, exchange: Exchange) -> Done {
-    let asked = retry_after(shared, &exchange);
+fn judge(shared: &Shared, endpoint: &Endpoint, begun: &Begun, exchange: &Exchange) -> Done {
+    let asked = retry_after(shared, exchange);
     let status = exchange.status.unwrap_or(0);
     let error = match (exchange.error, status) {
         (Some(failure), _) => Some(failure.as_str()),
