@@ -1,9 +1,11 @@
 //! Lanes: one row for each endpoint says who sends to it now and when there is something to do.
 //!
 //! What is owed anew makes a lane due, held or not. Its holder clears that time before he looks for
-//! the last time, and gives the lane back with the time if it was set since. So no wake-up is lost,
-//! whatever comes between a look and a release, and a lane that is served is left alone.
+//! the last time, after every transaction that may have found the lane due, and gives the lane back
+//! with the time if it was set since. So no wake-up is lost, whatever comes between a look and a
+//! release, and a lane that is served is left alone.
 
+use crate::FEED_CURSOR;
 use firsthand_domain::StreamId;
 use firsthand_domain::ids::WebhookEndpointId;
 use firsthand_eventstore::{Store, StoreError};
@@ -52,23 +54,32 @@ pub async fn due(
     rows.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
 }
 
-/// Clears the time at which a held lane is due.
+/// Clears the time at which a held lane is due, and waits until what is being owed just now is owed:
+/// its transaction may have found the lane due and left it alone. It holds the feed's cursor. Returns
+/// whether the lane is held at all.
 pub async fn clear(
     store: &Store,
     endpoint: WebhookEndpointId,
     holder: &str,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let stream = StreamId::WebhookEndpoint(endpoint);
-    sqlx::query!(
+    let cleared = sqlx::query!(
         "update webhook_lanes set due_at = null
-         where part = $1 and endpoint_id = $2 and holder = $3 and due_at is not null",
+         where part = $1 and endpoint_id = $2 and holder = $3",
         store.part_of(stream),
         stream.to_string(),
         holder
     )
     .execute(store.writer())
     .await?;
-    Ok(())
+    sqlx::query!(
+        "select position from cursors where part = $1 and projector = $2 for share",
+        store.part_of(stream),
+        FEED_CURSOR
+    )
+    .fetch_optional(store.writer())
+    .await?;
+    Ok(cleared.rows_affected() > 0)
 }
 
 /// Acquires up to `most` lanes of a part that are due and free, or whose hold has run out.

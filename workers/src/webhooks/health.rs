@@ -4,7 +4,7 @@ use super::Shared;
 use super::endpoint::Endpoint;
 use firsthand_domain::time::Span;
 use firsthand_domain::webhook_endpoints::{
-    DisableEndpoint, DisabledReason, ReportFailing, ReportRecovered,
+    DisableEndpoint, DisabledReason, ReportFailing, ReportRecovered, WebhookEndpoint,
 };
 use firsthand_domain::{Command, StreamId, Timestamp};
 use firsthand_eventstore::{Answer, Meta, Request};
@@ -20,6 +20,39 @@ const GIVE_UP: Span = Span::days(5);
 /// After so many hours the other endpoints are told, in this order.
 const WARNINGS: [u16; 2] = [24, 72];
 
+/// What follows from how an endpoint fares.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// It is given up.
+    Disable(DisabledReason),
+    /// The others are told that it has failed for so many hours.
+    Warn(u16),
+    /// The others are told that it answers again.
+    Recover,
+}
+
+/// Returns what follows from how an endpoint fares. Nobody is disabled for failures who was not warned
+/// twice, each time with a failure of its own.
+fn next(endpoint: &WebhookEndpoint, health: &Health, gone: bool, now: Timestamp) -> Option<Step> {
+    if gone {
+        return Some(Step::Disable(DisabledReason::Gone));
+    }
+    let Some(failing_since) = health.failing_since.map(Timestamp::from_micros) else {
+        return endpoint.reported_failing_since.map(|_since| Step::Recover);
+    };
+    let told = endpoint.reported_failing_hours;
+    match WARNINGS.into_iter().find(|hours| told < *hours) {
+        Some(hours) => {
+            let due = failing_since.after(Span::hours(i64::from(hours))) <= now;
+            due.then_some(Step::Warn(hours))
+        }
+        None => {
+            let due = failing_since.after(GIVE_UP) <= now;
+            due.then_some(Step::Disable(DisabledReason::Failing))
+        }
+    }
+}
+
 /// Tells the ledger what follows from how attempts went, if anything does. `gone` is the URL that
 /// said that it is gone.
 pub(super) async fn report(
@@ -29,37 +62,35 @@ pub(super) async fn report(
     gone: Option<String>,
 ) {
     let now = (shared.context.clock)();
+    let Some(step) = next(&endpoint.state, health, gone.is_some(), now) else { return };
     let (endpoint_id, book) = (endpoint.id, endpoint.state.book);
     let failing_since = health.failing_since.map(Timestamp::from_micros);
     let consecutive_failures = health.consecutive_failures;
-    let disable = |reason, url| {
-        let (failing_since, consecutive_failures) = (failing_since, consecutive_failures);
-        DisableEndpoint { endpoint_id, book, reason, url, failing_since, consecutive_failures }
+    let command: Box<dyn Command> = match step {
+        Step::Recover => Box::new(ReportRecovered { endpoint_id, book }),
+        Step::Warn(hours) => {
+            let failing_since = failing_since.unwrap_or(now);
+            Box::new(ReportFailing {
+                endpoint_id,
+                book,
+                failing_since,
+                hours,
+                consecutive_failures,
+            })
+        }
+        Step::Disable(reason) => {
+            let url = gone.unwrap_or_else(|| endpoint.state.settings.url.clone());
+            Box::new(DisableEndpoint {
+                endpoint_id,
+                book,
+                reason,
+                url,
+                failing_since,
+                consecutive_failures,
+            })
+        }
     };
-    if let Some(url) = gone {
-        return tell(shared, endpoint, Box::new(disable(DisabledReason::Gone, url))).await;
-    }
-    let Some(failing_since) = failing_since else {
-        if endpoint.state.reported_failing_since.is_some() {
-            tell(shared, endpoint, Box::new(ReportRecovered { endpoint_id, book })).await;
-        }
-        return;
-    };
-    // Nobody is disabled who was not warned, each time with a failure of its own.
-    let reported = endpoint.state.reported_failing_hours;
-    let due = |hours: u16| failing_since.after(Span::hours(i64::from(hours))) <= now;
-    match WARNINGS.into_iter().find(|hours| reported < *hours) {
-        Some(hours) if due(hours) => {
-            let failing =
-                ReportFailing { endpoint_id, book, failing_since, hours, consecutive_failures };
-            tell(shared, endpoint, Box::new(failing)).await;
-        }
-        None if failing_since.after(GIVE_UP) <= now => {
-            let url = endpoint.state.settings.url.clone();
-            tell(shared, endpoint, Box::new(disable(DisabledReason::Failing, url))).await;
-        }
-        Some(_) | None => (),
-    }
+    tell(shared, endpoint, command).await;
 }
 
 /// Each of these commands decides by the endpoint's state whether there is anything to record, so
@@ -77,5 +108,55 @@ async fn tell(shared: &Shared, endpoint: &Endpoint, command: Box<dyn Command>) {
     let stream = StreamId::WebhookEndpoint(endpoint.id);
     if let Err(error) = shared.context.ledger.execute(stream, request).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "an endpoint's health waits");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    fn told(hours: u16) -> WebhookEndpoint {
+        let since = (hours > 0).then_some(Timestamp::from_micros(0));
+        WebhookEndpoint {
+            reported_failing_since: since,
+            reported_failing_hours: hours,
+            ..WebhookEndpoint::default()
+        }
+    }
+
+    fn after(told: &WebhookEndpoint, hours: i64) -> Option<Step> {
+        let health = Health { failing_since: Some(0), ..Health::default() };
+        next(told, &health, false, Timestamp::from_micros(hours * HOUR))
+    }
+
+    #[test]
+    fn warnings_come_after_a_day_and_after_three_and_then_the_end() {
+        assert_eq!(after(&told(0), 23), None);
+        assert_eq!(after(&told(0), 24), Some(Step::Warn(24)));
+        assert_eq!(after(&told(24), 71), None);
+        assert_eq!(after(&told(24), 72), Some(Step::Warn(72)));
+        assert_eq!(after(&told(72), 119), None);
+        assert_eq!(after(&told(72), 120), Some(Step::Disable(DisabledReason::Failing)));
+    }
+
+    #[test]
+    fn nobody_is_disabled_unwarned_however_long_nothing_was_tried() {
+        assert_eq!(after(&told(0), 1_000), Some(Step::Warn(24)));
+        assert_eq!(after(&told(24), 1_000), Some(Step::Warn(72)));
+    }
+
+    #[test]
+    fn a_success_is_told_only_after_a_warning() {
+        let now = Timestamp::from_micros(HOUR);
+        assert_eq!(next(&told(24), &Health::default(), false, now), Some(Step::Recover));
+        assert_eq!(next(&told(0), &Health::default(), false, now), None);
+    }
+
+    #[test]
+    fn who_is_gone_is_disabled_at_once() {
+        let gone = next(&told(0), &Health::default(), true, Timestamp::from_micros(0));
+        assert_eq!(gone, Some(Step::Disable(DisabledReason::Gone)));
     }
 }

@@ -274,7 +274,10 @@ impl Serving<'_> {
         let id = self.lane.endpoint_id;
         let mut next = Next { due_at: None, not_before: 0 };
         // Before the last look: what is owed from here on sets it again.
-        lanes::clear(store, id, &self.shared.holder).await?;
+        self.lost = !lanes::clear(store, id, &self.shared.holder).await?;
+        if self.lost {
+            return Ok(false);
+        }
         if let Some(endpoint) = &self.endpoint {
             next.not_before = self.not_before();
             let due_at = outbox::next_due(store, id, endpoint.ordered()).await?;
