@@ -20,7 +20,7 @@ use tokio::time::Instant;
 /// Attempts that are begun in one statement.
 const PAGE: usize = 64;
 /// How long an endpoint is sent to without being looked at, unless the bell rings.
-const FRESH: Duration = Duration::from_millis(200);
+const FRESH: Duration = Duration::from_millis(20);
 /// How long a lane without work is kept.
 const LINGER: Duration = Duration::from_secs(1);
 
