@@ -41,15 +41,11 @@ fn next(endpoint: &WebhookEndpoint, health: &Health, gone: bool, now: Timestamp)
         return endpoint.reported_failing_since.map(|_since| Step::Recover);
     };
     let told = endpoint.reported_failing_hours;
-    match WARNINGS.into_iter().find(|hours| told < *hours) {
-        Some(hours) => {
-            let due = failing_since.after(Span::hours(i64::from(hours))) <= now;
-            due.then_some(Step::Warn(hours))
-        }
-        None => {
-            let due = failing_since.after(GIVE_UP) <= now;
-            due.then_some(Step::Disable(DisabledReason::Failing))
-        }
+    let due = |span: Span| failing_since.after(span) <= now;
+    if let Some(hours) = WARNINGS.into_iter().find(|hours| told < *hours) {
+        due(Span::hours(i64::from(hours))).then_some(Step::Warn(hours))
+    } else {
+        due(GIVE_UP).then_some(Step::Disable(DisabledReason::Failing))
     }
 }
 
