@@ -134,7 +134,7 @@ fn unescaped(json: &str) -> String {
     out + rest
 }
 
-/// Reads `uXXXX`, or a pair of surrogates, if it is a character beyond ASCII.
+/// Reads `u` and four hexadecimal digits, or a pair of surrogates, if it is a character beyond ASCII.
 fn escaped_character(text: &str) -> Option<(char, &str)> {
     let (first, mut rest) = code_unit(text)?;
     let mut units = vec![first];
