@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 /// The seed of a run that names none. Its first four kills are of all three kinds, from beginning to end.
 const SEED: u64 = 0x3EB_4045;
@@ -203,9 +203,8 @@ impl Driver {
         }
     }
 
-    /// One kill, at no particular moment, and a restart.
+    /// One kill, at the moment that the drawn number of deliveries makes, and a restart.
     async fn killed(&mut self, product: Product) -> Result<Product, Stop> {
-        sleep(Duration::from_micros(self.chance.between(0, 60_000))).await;
         let fault = Fault::drawn(&mut self.chance);
         let data = self.site.data();
         let hit = fault.strike(product, &data, &mut self.chance).await;
