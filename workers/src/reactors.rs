@@ -1,11 +1,9 @@
 //! Reactors: event to tasks, event to timers. Pure: no clock, no randomness, no reading.
 
+use firsthand_domain::Event;
 use firsthand_domain::credits::CreditEvent;
-use firsthand_domain::ids::{ReplayId, WebhookEndpointId};
 use firsthand_domain::jobs::JobEvent;
 use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
-use firsthand_domain::webhook_endpoints::WebhookEndpointEvent;
-use firsthand_domain::{Event, StreamId};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::tasks::{NewTask, TimerChanges};
@@ -46,8 +44,6 @@ pub(crate) mod kinds {
     pub(crate) const DELIVER: &str = "deliver";
     /// Tell a worker's own book how a submission ended.
     pub(crate) const RECORD: &str = "record";
-    /// Queue the webhook events of a range once more.
-    pub(crate) const REPLAY: &str = "replay";
 }
 
 /// What every task knows: its submission, and for scores the attempt.
@@ -61,15 +57,6 @@ pub(crate) struct SubmissionTask {
     /// Whether the worker gets a strike.
     #[serde(default)]
     pub strike: bool,
-}
-
-/// Which range of webhook events is queued once more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ReplayTask {
-    /// The endpoint.
-    pub endpoint_id: WebhookEndpointId,
-    /// The replay.
-    pub replay_id: ReplayId,
 }
 
 /// A task that an event obliges to.
@@ -91,14 +78,6 @@ fn task(
 fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
     let mut owed = Vec::new();
     for recorded in events {
-        if let (
-            Event::WebhookEndpoint(WebhookEndpointEvent::ReplayRequested(requested)),
-            StreamId::WebhookEndpoint(endpoint_id),
-        ) = (&recorded.event, recorded.stream)
-        {
-            let replay = ReplayTask { endpoint_id, replay_id: requested.replay_id };
-            owed.push(task(recorded, kinds::REPLAY, &replay)?);
-        }
         let Event::Submission(event) = &recorded.event else { continue };
         let mut owe = |kind, attempt, strike| {
             let payload =

@@ -84,7 +84,6 @@ fn check(query: &EventsQuery) -> Result<Filter, ApiError> {
         endpoint_id: query.endpoint_id.clone(),
         job_id: query.job_id.clone(),
         before: None,
-        at: None,
     })
 }
 
@@ -117,12 +116,10 @@ pub(crate) async fn list(
 /// Answers with one event and what became of it.
 async fn show(app: &AppState, book: Book, id: EventId) -> Result<Box<RawValue>, ApiError> {
     let at = position(app, book, id).await?;
-    let filter = Filter { at: Some(at), ..Filter::default() };
-    let page = list::newest(app.store(), book, &filter, 1).await?;
-    let row = page.items.first().ok_or(ApiError::NotFound("webhook event"))?;
-    let deliveries = list::deliveries(app.store(), book, at).await?;
+    let (row, deliveries) = list::one(app.store(), book, at).await?;
+    let row = row.ok_or(ApiError::NotFound("webhook event"))?;
     let deliveries: Vec<_> = deliveries.into_iter().map(DeliveryView::new).collect();
-    webhook_event(&body(app, book, row).await?, row, Some(&deliveries))
+    webhook_event(&body(app, book, &row).await?, &row, Some(&deliveries))
 }
 
 /// `GET /v1/webhook_events/{id}`

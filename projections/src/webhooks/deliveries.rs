@@ -3,7 +3,7 @@
 //! Events and what happens to endpoints are taken in the order of the log, so an endpoint is owed
 //! just what happened while it was subscribed.
 
-use super::feed;
+use super::{feed, replays};
 use firsthand_domain::ids::EventId;
 use firsthand_domain::webhook_endpoints::{
     EndpointReplayRequested, Subscription, WebhookEndpointEvent,
@@ -11,6 +11,7 @@ use firsthand_domain::webhook_endpoints::{
 use firsthand_domain::{Event, StreamId};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::tasks;
 use sqlx::PgConnection;
 use std::sync::Arc;
 
@@ -255,6 +256,7 @@ async fn repeat(
     Ok(())
 }
 
+/// Writes a replay and the task that carries it out: in one transaction, so that the task finds it.
 async fn begin_replay(
     connection: &mut PgConnection,
     part: i16,
@@ -281,7 +283,7 @@ async fn begin_replay(
         requested.only.as_str(),
         requested.at.micros()
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    tasks::add(connection, part, &[replays::task(recorded, requested)?]).await
 }

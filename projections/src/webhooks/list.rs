@@ -35,8 +35,6 @@ pub struct Filter {
     pub job_id: Option<String>,
     /// Only events before this position.
     pub before: Option<i64>,
-    /// Only the event at this position.
-    pub at: Option<i64>,
 }
 
 /// Lists a book's events, newest first.
@@ -129,7 +127,6 @@ async fn of_book(
              and ($5::text is null or w.worst <> 'none')
              and ($6::text is null or e.job_id = $6)
              and ($7::bigint is null or e.position < $7)
-             and ($9::bigint is null or e.position = $9)
            order by e.position desc
            limit $8"#,
         store.part_of_book(book),
@@ -139,8 +136,7 @@ async fn of_book(
         filter.endpoint_id,
         filter.job_id,
         filter.before,
-        limit + 1,
-        filter.at
+        limit + 1
     )
     .fetch_all(&mut *transaction)
     .await?;
@@ -232,27 +228,51 @@ pub struct DeliveryRow {
     pub error_code: Option<String>,
 }
 
-/// Returns what became of an event at every endpoint.
-pub async fn deliveries(
+/// Returns the event at a position, and what became of it at every endpoint, both of one moment.
+pub async fn one(
     store: &Store,
     book: Book,
     position: i64,
-) -> Result<Vec<DeliveryRow>, StoreError> {
+) -> Result<(Option<FeedRow>, Vec<DeliveryRow>), StoreError> {
+    let part = store.part_of_book(book);
     let mut transaction = store.tenant(book).await?;
-    let rows = sqlx::query_as!(
+    let deliveries = sqlx::query_as!(
         DeliveryRow,
         "select endpoint_id, status, attempts, due_at, last_attempt_at, response_status, error_code
          from webhook_deliveries
          where part = $1 and position = $2 and book = $3
          order by endpoint_id",
-        store.part_of_book(book),
+        part,
         position,
         book.to_string()
     )
     .fetch_all(&mut *transaction)
     .await?;
+    let row = sqlx::query_as!(
+        FeedRow,
+        r#"select e.event_id, e.position, e.event_type,
+                  case when s.body is null then e.file_key end as file_key,
+                  coalesce(s.body, e.body) as "body!", $4 as "delivery_status!"
+           from webhook_events e
+           left join webhook_bodies s on s.part = e.part and s.position = e.position
+           where e.part = $1 and e.position = $2 and e.book = $3"#,
+        part,
+        position,
+        book.to_string(),
+        worst(&deliveries)
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
     transaction.commit().await?;
-    Ok(rows)
+    Ok((row, deliveries))
+}
+
+/// Returns the status that stands for all of an event's deliveries.
+fn worst(deliveries: &[DeliveryRow]) -> &'static str {
+    ["failed", "pending", "skipped", "delivered"]
+        .into_iter()
+        .find(|status| deliveries.iter().any(|delivery| delivery.status == *status))
+        .unwrap_or("none")
 }
 
 /// Returns the endpoints of a book that an event is for and that are enabled.

@@ -1,8 +1,15 @@
 //! Repetitions of a range of events: durable, in steps, with progress.
 
 use firsthand_domain::ids::{ReplayId, WebhookEndpointId};
+use firsthand_domain::webhook_endpoints::EndpointReplayRequested;
 use firsthand_domain::{Book, StreamId};
+use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::tasks::NewTask;
 use firsthand_eventstore::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// The kind of task that carries a replay out.
+pub const TASK: &str = "replay";
 
 /// Events that are looked at in one step.
 const STEP: i64 = 500;
@@ -30,6 +37,36 @@ pub struct Replay {
     pub requested_at: i64,
     /// When it ended.
     pub finished_at: Option<i64>,
+}
+
+/// What a replay's task knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayTask {
+    /// The endpoint.
+    pub endpoint_id: WebhookEndpointId,
+    /// The replay.
+    pub replay_id: ReplayId,
+}
+
+/// Returns the task that carries a replay out.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if the event is not an endpoint's.
+pub(super) fn task(
+    recorded: &Recorded,
+    requested: &EndpointReplayRequested,
+) -> Result<NewTask, StoreError> {
+    let StreamId::WebhookEndpoint(endpoint_id) = recorded.stream else {
+        return Err(StoreError::corrupt(format!("a replay of {}", recorded.stream)));
+    };
+    let payload = ReplayTask { endpoint_id, replay_id: requested.replay_id };
+    Ok(NewTask {
+        task_id: format!("{TASK}:{}", recorded.position),
+        kind: TASK,
+        book: recorded.book.to_string(),
+        payload: serde_json::to_vec(&payload).map_err(StoreError::corrupt)?,
+        due_at: recorded.recorded_at,
+    })
 }
 
 /// Returns a replay of an endpoint of a book.
@@ -109,7 +146,6 @@ pub async fn step(
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    count(&mut transaction, part, &endpoint, &id).await?;
     // The row is locked first: a replay that is cancelled meanwhile makes no further step.
     let running = sqlx::query_scalar!(
         "select position from webhook_replays
@@ -125,6 +161,7 @@ pub async fn step(
         transaction.commit().await?;
         return Ok(false);
     };
+    count(&mut transaction, part, &endpoint, &id).await?;
     let looked_at = queue(&mut transaction, part, &endpoint, &id, (after, now)).await?;
     transaction.commit().await?;
     Ok(looked_at)

@@ -12,10 +12,11 @@ use firsthand_domain::submissions::Submission;
 use firsthand_domain::{Command, Rejection, State, StreamId};
 use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_eventstore::{Answer, ExecuteError, IdempotencyKey, Meta, Reply, Request, read};
+use firsthand_projections::webhooks::replays;
 
 /// Performs a task.
 pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
-    if task.kind == kinds::REPLAY {
+    if task.kind == replays::TASK {
         return replay::perform(context, task).await;
     }
     let payload: SubmissionTask =

@@ -1,9 +1,8 @@
 //! Replay: queue the events of a range once more, step by step.
 
-use crate::reactors::ReplayTask;
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_eventstore::tasks::LeasedTask;
-use firsthand_projections::webhooks::replays;
+use firsthand_projections::webhooks::replays::{self, ReplayTask};
 
 /// Steps in one go: other tasks want their turn.
 const STEPS: usize = 20;
