@@ -6,6 +6,7 @@ pub mod generate;
 pub mod ids;
 pub mod media;
 pub mod outbound;
+pub mod payments;
 pub mod scorer;
 pub mod secrets;
 pub mod signature;

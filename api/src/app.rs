@@ -1,6 +1,7 @@
 //! What handlers share.
 
 use firsthand_adapters::outbound::Connector;
+use firsthand_adapters::payments::Payments;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::ObjectStore;
 use firsthand_domain::{Book, Timestamp};
@@ -49,6 +50,10 @@ pub struct Parts {
     pub feed: Arc<Follower>,
     /// Reaches receivers; here it only says which URLs it would.
     pub connector: Arc<Connector>,
+    /// The payment provider.
+    pub payments: Payments,
+    /// Where buyers reach this service.
+    pub public_url: String,
     /// Object storage.
     pub objects: ObjectStore,
     /// Keyed hashes and seals.
@@ -63,6 +68,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Held while webhook endpoints are counted and created, so that their limit is exact here.
     pub creating_endpoint: Mutex<()>,
+    /// Held while a purchase is opened, so that a repeat without a key finds it.
+    pub opening_purchase: Mutex<()>,
     /// Work that goes on when a client goes away runs here.
     pub tracker: TaskTracker,
     /// Told when the service stops: long-polls answer at once.

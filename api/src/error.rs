@@ -69,6 +69,12 @@ pub enum ApiError {
     TooManyEndpoints(usize),
     /// The worker has begun enough for today.
     DailyCap(i64),
+    /// No payment provider is configured.
+    PaymentsUnavailable,
+    /// The payment provider did not do what was asked.
+    PaymentsFailed(String),
+    /// An inbound event is not signed as it should be.
+    SignatureRefused(String),
     /// A rule refused.
     Rejected(Rejection),
     /// Too much is queued.
@@ -113,27 +119,12 @@ impl ApiError {
             | Self::IdempotencyKeyMissing
             | Self::MediaMismatch(_)
             | Self::FileTooLarge(_)
-            | Self::WrongCode => self.bad_input(),
-            Self::Unauthenticated => row(
-                S::UNAUTHORIZED,
-                "authentication_error",
-                "authentication_error",
-                "no valid API key or token was given",
-            ),
-            Self::ServiceTokenNeeded => row(
-                S::UNAUTHORIZED,
-                "unauthorized",
-                "unauthorized",
-                "this route needs the service token",
-            ),
-            Self::ScopeMissing(scope) => {
-                let message = format!("this key lacks the scope {scope}");
-                row(S::FORBIDDEN, "authorization_error", "scope_missing", message)
-            }
-            Self::LiveKeyNeeded => {
-                let message = "this concerns the live side: use a live key";
-                row(S::FORBIDDEN, "authorization_error", "live_key_needed", message)
-            }
+            | Self::WrongCode
+            | Self::SignatureRefused(_) => self.bad_input(),
+            Self::Unauthenticated
+            | Self::ServiceTokenNeeded
+            | Self::ScopeMissing(_)
+            | Self::LiveKeyNeeded => self.not_allowed(),
             Self::NotFound(kind) => {
                 row(S::NOT_FOUND, "not_found", "not_found", format!("no such {kind}"))
             }
@@ -169,7 +160,38 @@ impl ApiError {
                 row(S::CONFLICT, "conflict", "too_many_endpoints", message)
             }
             Self::Rejected(rejection) => rejected(rejection),
-            Self::Overloaded | Self::Unavailable | Self::Internal(_) => self.our_fault(),
+            Self::Overloaded
+            | Self::Unavailable
+            | Self::PaymentsUnavailable
+            | Self::PaymentsFailed(_)
+            | Self::Internal(_) => self.our_fault(),
+        }
+    }
+
+    /// The rows of callers who may not do this.
+    fn not_allowed(&self) -> Row {
+        use StatusCode as S;
+        match self {
+            Self::ServiceTokenNeeded => row(
+                S::UNAUTHORIZED,
+                "unauthorized",
+                "unauthorized",
+                "this route needs the service token",
+            ),
+            Self::ScopeMissing(scope) => {
+                let message = format!("this key lacks the scope {scope}");
+                row(S::FORBIDDEN, "authorization_error", "scope_missing", message)
+            }
+            Self::LiveKeyNeeded => {
+                let message = "this concerns the live side: use a live key";
+                row(S::FORBIDDEN, "authorization_error", "live_key_needed", message)
+            }
+            _ => row(
+                S::UNAUTHORIZED,
+                "authentication_error",
+                "authentication_error",
+                "no valid API key or token was given",
+            ),
         }
     }
 
@@ -214,6 +236,7 @@ impl ApiError {
             Self::WrongCode => {
                 invalid("wrong_code", "the code is wrong or too old; ask for a new one".to_owned())
             }
+            Self::SignatureRefused(why) => invalid("signature_refused", why.clone()),
             other => {
                 let first = match other {
                     Self::Invalid(fields) => fields.first(),
@@ -243,6 +266,18 @@ impl ApiError {
                 "unavailable",
                 "the service can't be reached right now; try again",
             ),
+            Self::PaymentsUnavailable => row(
+                S::SERVICE_UNAVAILABLE,
+                "service_unavailable",
+                "payments_unavailable",
+                "credits can't be bought here: no payment provider is configured",
+            ),
+            Self::PaymentsFailed(_) => row(
+                S::BAD_GATEWAY,
+                "bad_gateway",
+                "payments_failed",
+                "the payment provider did not answer as expected; try again",
+            ),
             _ => row(
                 S::INTERNAL_SERVER_ERROR,
                 "internal_error",
@@ -265,7 +300,7 @@ impl ApiError {
     /// Returns the cause that is logged and never shown.
     pub fn cause(&self) -> &str {
         match self {
-            Self::Internal(cause) => cause,
+            Self::Internal(cause) | Self::PaymentsFailed(cause) => cause,
             _ => "",
         }
     }
@@ -352,6 +387,8 @@ fn rejected(rejection: &Rejection) -> Row {
         Rejection::LastManagingKey => conflict("last_managing_key"),
         Rejection::EndpointDisabled => conflict("endpoint_disabled"),
         Rejection::TooManySecrets => conflict("too_many_secrets"),
+        Rejection::AmountMismatch { .. } => conflict("amount_mismatch"),
+        Rejection::NotPaid => conflict("not_paid"),
         Rejection::InvalidSetting { .. } => {
             row(S::BAD_REQUEST, "validation_error", "validation_error", rejection.to_string())
         }

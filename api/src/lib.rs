@@ -9,6 +9,7 @@ pub mod error;
 mod extract;
 mod geo;
 mod health;
+mod hooks;
 mod operator;
 mod v1;
 mod views;
@@ -29,6 +30,7 @@ pub fn router(app: AppState) -> Router {
     Router::new()
         .merge(buyer())
         .merge(worker::router())
+        .route("/hooks/stripe", post(hooks::stripe))
         .route("/internal/operator/grants", post(operator::grant_credits))
         .route("/internal/operator/trial_balance", get(operator::trial_balance))
         .route("/livez", get(health::livez))
@@ -65,6 +67,10 @@ fn buyer() -> Router<AppState> {
         .route("/v1/billing/credits", get(v1::billing::credits))
         .route("/v1/billing/balance", get(v1::billing::credits))
         .route("/v1/billing/transactions", get(v1::billing::transactions))
+        .route("/v1/billing/credits/purchase", post(v1::purchases::purchase))
+        .route("/v1/billing/purchase", post(v1::purchases::purchase))
+        .route("/v1/billing/purchases", get(v1::purchases::list))
+        .route("/v1/billing/purchases/{id}", get(v1::purchases::get))
         .route(
             "/v1/organization/settings",
             get(v1::organization::settings).patch(v1::organization::change_settings),

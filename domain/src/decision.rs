@@ -3,9 +3,12 @@
 use crate::api_keys::ApiKey;
 use crate::credits::CreditAccount;
 use crate::event::Event;
-use crate::ids::{ApiKeyId, Book, JobId, OrganizationId, StreamId, SubmissionId, WorkerId};
+use crate::ids::{
+    ApiKeyId, Book, JobId, OrganizationId, PurchaseId, StreamId, SubmissionId, WorkerId,
+};
 use crate::jobs::Job;
 use crate::organizations::Organization;
+use crate::purchases::Purchase;
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::submissions::Submission;
@@ -107,6 +110,8 @@ readers! {
     job(id: JobId) -> Job(Job), StreamId::Job(id), "job";
     /// Returns a submission that exists.
     submission(id: SubmissionId) -> Submission(Submission), StreamId::Submission(id), "submission";
+    /// Returns a purchase that was opened.
+    purchase(id: PurchaseId) -> Purchase(Purchase), StreamId::Purchase(id), "purchase";
     /// Returns a worker that exists.
     worker(id: WorkerId) -> Worker(Worker), StreamId::Worker(id), "worker";
 }

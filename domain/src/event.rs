@@ -8,6 +8,7 @@ use crate::api_keys::ApiKeyEvent;
 use crate::credits::CreditEvent;
 use crate::jobs::JobEvent;
 use crate::organizations::OrganizationEvent;
+use crate::purchases::PurchaseEvent;
 use crate::submissions::SubmissionEvent;
 use crate::webhook_endpoints::WebhookEndpointEvent;
 use crate::workers::WorkerEvent;
@@ -116,4 +117,5 @@ union! {
     Submission(SubmissionEvent),
     Worker(WorkerEvent),
     WebhookEndpoint(WebhookEndpointEvent),
+    Purchase(PurchaseEvent),
 }

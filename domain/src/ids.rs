@@ -148,6 +148,8 @@ ids! {
     EventId = "evt_",
     /// A replay of a range of webhook events.
     ReplayId = "rpl_",
+    /// A purchase of credits.
+    PurchaseId = "pur_",
     /// A value that is kept sealed outside the log.
     SealId = "seal_",
 }
@@ -260,6 +262,8 @@ pub enum StreamId {
     Worker(WorkerId),
     /// A webhook endpoint.
     WebhookEndpoint(WebhookEndpointId),
+    /// A purchase.
+    Purchase(PurchaseId),
 }
 
 impl StreamId {
@@ -272,6 +276,7 @@ impl StreamId {
             Self::Submission(id) => id.slot(),
             Self::Worker(id) => id.slot(),
             Self::WebhookEndpoint(id) => id.slot(),
+            Self::Purchase(id) => id.slot(),
         }
     }
 
@@ -285,6 +290,7 @@ impl StreamId {
             Self::Submission(_) => "submission",
             Self::Worker(_) => "worker",
             Self::WebhookEndpoint(_) => "webhook_endpoint",
+            Self::Purchase(_) => "purchase",
         }
     }
 }
@@ -303,6 +309,7 @@ impl fmt::Display for StreamId {
             Self::Submission(id) => id.fmt(f),
             Self::Worker(id) => id.fmt(f),
             Self::WebhookEndpoint(id) => id.fmt(f),
+            Self::Purchase(id) => id.fmt(f),
         }
     }
 }
@@ -323,6 +330,7 @@ impl FromStr for StreamId {
             Some("sub") => text.parse().map(Self::Submission),
             Some("wkr") => text.parse().map(Self::Worker),
             Some("we") => text.parse().map(Self::WebhookEndpoint),
+            Some("pur") => text.parse().map(Self::Purchase),
             _ => Err(InvalidId("stream")),
         }
     }

@@ -21,6 +21,7 @@ pub mod media;
 pub mod merkle;
 pub mod money;
 pub mod organizations;
+pub mod purchases;
 pub mod rejection;
 pub mod scoring;
 pub mod state;

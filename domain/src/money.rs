@@ -32,6 +32,11 @@ impl Cents {
         Self(cents)
     }
 
+    /// Says whether this is nothing.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::ZERO
+    }
+
     /// Returns the number of cents.
     pub const fn get(self) -> i64 {
         self.0
@@ -53,6 +58,14 @@ impl Cents {
     #[must_use]
     pub fn times(self, count: u32) -> Option<Self> {
         self.0.checked_mul(i64::from(count)).map(Self)
+    }
+
+    /// Returns the part of this amount that `part` is of `whole`, rounded down; nothing of no whole.
+    #[must_use]
+    pub fn share(self, part: Self, whole: Self) -> Self {
+        let product = i128::from(self.0).checked_mul(i128::from(part.0));
+        let share = product.and_then(|product| product.checked_div(i128::from(whole.0)));
+        Self(share.and_then(|share| i64::try_from(share).ok()).unwrap_or(0))
     }
 
     /// Returns the amount with its sign turned. The one amount without a negative saturates.

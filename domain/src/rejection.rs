@@ -96,6 +96,17 @@ pub enum Rejection {
     /// Too many secrets of a webhook endpoint sign at a time.
     #[error("too many secrets are in their overlap; wait for one to expire")]
     TooManySecrets,
+    /// The amount that was paid is not that of the purchase.
+    #[error("{found} was paid for a purchase of {expected}")]
+    AmountMismatch {
+        /// What was to be paid.
+        expected: Cents,
+        /// What was paid.
+        found: Cents,
+    },
+    /// The purchase is not paid, so nothing can go back.
+    #[error("the purchase is not paid")]
+    NotPaid,
     /// A setting's value is not allowed.
     #[error("{field}: {message}")]
     InvalidSetting {
@@ -123,6 +134,7 @@ impl Rejection {
             | Self::TooManySecrets
             | Self::WorkerSuspended { .. }
             | Self::NotCompleted
+            | Self::NotPaid
             | Self::TooEarly => true,
             Self::NotFound { .. }
             | Self::AlreadyExists { .. }
@@ -138,6 +150,7 @@ impl Rejection {
             | Self::KeyRevoked
             | Self::LastManagingKey
             | Self::EndpointDisabled
+            | Self::AmountMismatch { .. }
             | Self::InvalidSetting { .. }
             | Self::OutOfBalance { .. } => false,
         }

@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::ids::StreamId;
 use crate::jobs::Job;
 use crate::organizations::Organization;
+use crate::purchases::Purchase;
 use crate::submissions::Submission;
 use crate::webhook_endpoints::WebhookEndpoint;
 use crate::workers::Worker;
@@ -66,6 +67,7 @@ states! {
     Submission(Submission, StreamId::Submission(_)),
     Worker(Worker, StreamId::Worker(_)),
     WebhookEndpoint(WebhookEndpoint, StreamId::WebhookEndpoint(_)),
+    Purchase(Purchase, StreamId::Purchase(_)),
 }
 
 /// What lists can be filtered by without reading the state: columns of the state's row.
@@ -97,6 +99,9 @@ impl State {
                     (true, true) => "enabled",
                 };
                 Listed { status: Some(status), ..Listed::default() }
+            }
+            Self::Purchase(purchase) => {
+                Listed { status: Some(purchase.status.as_str()), ..Listed::default() }
             }
             Self::ApiKey(_) | Self::Organization(_) | Self::Credits(_) | Self::Worker(_) => {
                 Listed::default()
@@ -145,4 +150,5 @@ cqrs_aggregate! {
     Submission = "submission", Submission;
     Worker = "worker", Worker;
     WebhookEndpoint = "webhook_endpoint", WebhookEndpoint;
+    Purchase = "purchase", Purchase;
 }

@@ -45,6 +45,11 @@ impl Timestamp {
         Self(micros)
     }
 
+    /// Returns the day in UTC, counted from the epoch.
+    pub const fn day(self) -> i64 {
+        self.micros().div_euclid(86_400_000_000)
+    }
+
     /// Returns the microseconds since the epoch.
     pub const fn micros(self) -> i64 {
         self.0

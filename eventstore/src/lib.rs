@@ -18,6 +18,7 @@ pub mod idempotency;
 mod ledger;
 mod lookup;
 mod migrate;
+pub mod payment_events;
 mod published;
 pub mod read;
 mod recent;

@@ -67,6 +67,7 @@ mod tests {
             event: Event::Credits(CreditEvent::Expired(CreditsExpired {
                 lot_id: LotId::default(),
                 amount_cents: Cents::ZERO,
+                available_cents: None,
                 at: Timestamp::from_micros(0),
             })),
         };

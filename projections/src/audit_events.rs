@@ -29,7 +29,8 @@ pub(crate) async fn project(
             StreamId::Organization(_)
             | StreamId::ApiKey(_)
             | StreamId::Worker(_)
-            | StreamId::WebhookEndpoint(_) => None,
+            | StreamId::WebhookEndpoint(_)
+            | StreamId::Purchase(_) => None,
         });
     }
     sqlx::query!(
@@ -53,7 +54,16 @@ fn job_of_money(event: &Event) -> Option<String> {
         CreditEvent::Held(held) => Some(held.job_id.to_string()),
         CreditEvent::Captured(captured) => Some(captured.job_id.to_string()),
         CreditEvent::Released(released) => Some(released.job_id.to_string()),
-        CreditEvent::Granted(_) | CreditEvent::Expired(_) => None,
+        CreditEvent::Granted(_)
+        | CreditEvent::Expired(_)
+        | CreditEvent::LowBalance(_)
+        | CreditEvent::ExpiringSoon(_)
+        | CreditEvent::TopUpRequested(_)
+        | CreditEvent::AutoToppedUp(_)
+        | CreditEvent::TopUpFailed(_)
+        | CreditEvent::CardSaved(_)
+        | CreditEvent::ChargedBack(_)
+        | CreditEvent::DebtSettled(_) => None,
     }
 }
 

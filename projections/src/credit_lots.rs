@@ -16,6 +16,7 @@ struct Delta {
     held: i64,
     spent: i64,
     expired: i64,
+    charged_back: i64,
     expires_at: Option<i64>,
 }
 
@@ -34,6 +35,13 @@ impl Folded {
             let key = (book, draw.lot_id);
             apply(self.deltas.entry(key).or_default(), draw.amount_cents.get());
         }
+    }
+
+    fn take(&mut self, book: Book, draws: &[Draw]) {
+        self.each(book, draws, |delta, amount| {
+            delta.remaining -= amount;
+            delta.charged_back += amount;
+        });
     }
 
     fn fold(&mut self, recorded: &Recorded, event: &CreditEvent) {
@@ -75,6 +83,17 @@ impl Folded {
                     delta.expired += amount;
                 });
             }
+            CreditEvent::ChargedBack(back) => {
+                self.take(book, &back.draws);
+                self.take(book, back.bonus.as_slice());
+            }
+            CreditEvent::DebtSettled(settled) => self.take(book, &settled.draws),
+            CreditEvent::LowBalance(_)
+            | CreditEvent::ExpiringSoon(_)
+            | CreditEvent::TopUpRequested(_)
+            | CreditEvent::AutoToppedUp(_)
+            | CreditEvent::TopUpFailed(_)
+            | CreditEvent::CardSaved(_) => (),
         }
     }
 }
@@ -116,14 +135,17 @@ pub(crate) async fn project(
     let held: Vec<_> = folded.deltas.values().map(|delta| delta.held).collect();
     let spent: Vec<_> = folded.deltas.values().map(|delta| delta.spent).collect();
     let expired: Vec<_> = folded.deltas.values().map(|delta| delta.expired).collect();
+    let charged_back: Vec<_> = folded.deltas.values().map(|delta| delta.charged_back).collect();
     let ends: Vec<_> = folded.deltas.values().map(|delta| delta.expires_at).collect();
     sqlx::query!(
         "update credit_lots as l
          set remaining_cents = l.remaining_cents + d.remaining, held_cents = l.held_cents + d.held,
              spent_cents = l.spent_cents + d.spent, expired_cents = l.expired_cents + d.expired,
+             charged_back_cents = l.charged_back_cents + d.charged_back,
              expires_at = coalesce(d.expires_at, l.expires_at)
          from unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                     $8::bigint[]) as d(book, lot_id, remaining, held, spent, expired, expires_at)
+                     $8::bigint[], $9::bigint[])
+           as d(book, lot_id, remaining, held, spent, expired, charged_back, expires_at)
          where l.part = $1 and l.book = d.book and l.lot_id = d.lot_id",
         part,
         &books,
@@ -132,6 +154,7 @@ pub(crate) async fn project(
         &held,
         &spent,
         &expired,
+        &charged_back,
         &ends as &[Option<i64>]
     )
     .execute(connection)

@@ -1,7 +1,9 @@
 //! Credit transactions: every movement of a book's credits, with running balances.
 
 use crate::page::Page;
-use firsthand_domain::credits::{CreditEvent, LotOrigin, ReleaseReason};
+use firsthand_domain::credits::{
+    CreditEvent, CreditsChargedBack, CreditsGranted, LotOrigin, ReleaseReason,
+};
 use firsthand_domain::{Book, Event};
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Store, StoreError};
@@ -34,14 +36,42 @@ pub struct CreditTransactionRow {
     pub job_id: Option<String>,
     /// The submission.
     pub submission_id: Option<String>,
+    /// What the payment provider calls the payment, refund or dispute.
+    pub external_ref: Option<String>,
     /// When the lot expires, in microseconds since the epoch.
     pub expires_at: Option<i64>,
     /// When it was recorded, in microseconds since the epoch.
     pub created_at: i64,
 }
 
-/// Returns the movement of a money event, its balances still unknown.
-fn movement(recorded: &Recorded, event: &CreditEvent) -> CreditTransactionRow {
+fn issue(row: &mut CreditTransactionRow, granted: &CreditsGranted) {
+    match granted.origin {
+        LotOrigin::FreeTier => "free_tier",
+        LotOrigin::Purchase => "purchase",
+        LotOrigin::Bonus | LotOrigin::Promotional | LotOrigin::Sandbox => "bonus",
+        LotOrigin::Reinstatement => "adjustment",
+    }
+    .clone_into(&mut row.transaction_type);
+    row.amount_cents = granted.amount_cents.get();
+    row.available_delta_cents = row.amount_cents;
+    row.description.clone_from(&granted.reason);
+    row.lot_id = Some(granted.lot_id.to_string());
+    row.external_ref = granted.purchase.as_ref().map(|of| of.external_ref.clone());
+    row.expires_at = granted.expires_at.map(firsthand_domain::Timestamp::micros);
+}
+
+fn charge_back(row: &mut CreditTransactionRow, back: &CreditsChargedBack) {
+    let bonus = back.bonus.map_or(0, |bonus| bonus.amount_cents.get());
+    "chargeback".clone_into(&mut row.transaction_type);
+    row.available_delta_cents = -(back.amount_cents.get() + bonus);
+    row.amount_cents = row.available_delta_cents;
+    "Money that went back".clone_into(&mut row.description);
+    row.external_ref = Some(back.purchase.external_ref.clone());
+}
+
+/// Returns the movement of a money event, its balances still unknown; `None` for an event that moves
+/// nothing that a buyer can see.
+fn movement(recorded: &Recorded, event: &CreditEvent) -> Option<CreditTransactionRow> {
     let mut row = CreditTransactionRow {
         position: recorded.position,
         transaction_type: String::new(),
@@ -54,23 +84,12 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> CreditTransactionRow {
         lot_id: None,
         job_id: None,
         submission_id: None,
+        external_ref: None,
         expires_at: None,
         created_at: recorded.recorded_at,
     };
     match event {
-        CreditEvent::Granted(granted) => {
-            match granted.origin {
-                LotOrigin::FreeTier => "free_tier",
-                LotOrigin::Purchase => "purchase",
-                LotOrigin::Bonus | LotOrigin::Promotional | LotOrigin::Sandbox => "bonus",
-            }
-            .clone_into(&mut row.transaction_type);
-            row.amount_cents = granted.amount_cents.get();
-            row.available_delta_cents = row.amount_cents;
-            row.description.clone_from(&granted.reason);
-            row.lot_id = Some(granted.lot_id.to_string());
-            row.expires_at = granted.expires_at.map(firsthand_domain::Timestamp::micros);
-        }
+        CreditEvent::Granted(granted) => issue(&mut row, granted),
         CreditEvent::Held(held) => {
             "hold".clone_into(&mut row.transaction_type);
             row.held_delta_cents = held.amount_cents.get();
@@ -106,8 +125,17 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> CreditTransactionRow {
             "Expired credits".clone_into(&mut row.description);
             row.lot_id = Some(expired.lot_id.to_string());
         }
+        CreditEvent::ChargedBack(back) => charge_back(&mut row, back),
+        // What is owed was taken from the balance when it became due.
+        CreditEvent::DebtSettled(_)
+        | CreditEvent::LowBalance(_)
+        | CreditEvent::ExpiringSoon(_)
+        | CreditEvent::TopUpRequested(_)
+        | CreditEvent::AutoToppedUp(_)
+        | CreditEvent::TopUpFailed(_)
+        | CreditEvent::CardSaved(_) => return None,
     }
-    row
+    Some(row)
 }
 
 fn files(count: u32) -> String {
@@ -123,13 +151,14 @@ pub(crate) async fn project(
     let mut rows: Vec<(Book, CreditTransactionRow)> = events
         .iter()
         .filter_map(|recorded| match &recorded.event {
-            Event::Credits(event) => Some((recorded.book, movement(recorded, event))),
+            Event::Credits(event) => Some((recorded.book, movement(recorded, event)?)),
             Event::Organization(_)
             | Event::ApiKey(_)
             | Event::Job(_)
             | Event::Submission(_)
             | Event::Worker(_)
-            | Event::WebhookEndpoint(_) => None,
+            | Event::WebhookEndpoint(_)
+            | Event::Purchase(_) => None,
         })
         .collect();
     if rows.is_empty() {
@@ -191,11 +220,11 @@ async fn insert(
         "insert into credit_transactions
            (part, book, position, type, amount_cents, available_delta_cents, held_delta_cents,
             balance_after_cents, held_after_cents, description, lot_id, job_id, submission_id,
-            expires_at, created_at)
+            external_ref, expires_at, created_at)
          select $1, t.*
          from unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[],
                      $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
-                     $12::text[], $13::text[], $14::bigint[], $15::bigint[]) as t",
+                     $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[]) as t",
         part,
         &books,
         &column!(|row| row.position),
@@ -209,6 +238,7 @@ async fn insert(
         &column!(|row| row.lot_id.clone()) as &[Option<String>],
         &column!(|row| row.job_id.clone()) as &[Option<String>],
         &column!(|row| row.submission_id.clone()) as &[Option<String>],
+        &column!(|row| row.external_ref.clone()) as &[Option<String>],
         &column!(|row| row.expires_at) as &[Option<i64>],
         &column!(|row| row.created_at)
     )
@@ -230,7 +260,7 @@ pub async fn list(
     let rows = sqlx::query!(
         "select position, type as transaction_type, amount_cents, available_delta_cents,
                 held_delta_cents, balance_after_cents, held_after_cents, description, lot_id,
-                job_id, submission_id, expires_at, created_at
+                job_id, submission_id, external_ref, expires_at, created_at
          from credit_transactions
          where part = $1 and book = $2
            and ($3::text is null or type = $3)
@@ -262,6 +292,7 @@ pub async fn list(
             lot_id: row.lot_id,
             job_id: row.job_id,
             submission_id: row.submission_id,
+            external_ref: row.external_ref,
             expires_at: row.expires_at,
             created_at: row.created_at,
         })

@@ -71,7 +71,22 @@ pub(crate) struct Config {
     pub webhook_ports: Setting,
     /// Further certificate authorities for webhooks, as PEM.
     pub webhook_ca_file: Setting,
+    /// Where buyers reach this service; without one, where it listens.
+    pub public_url: Setting,
+    /// Stripe's API.
+    pub stripe_api_url: Setting,
+    /// Stripe's key for real money.
+    pub stripe_live_secret_key: Setting,
+    /// What signs Stripe's events of real money.
+    pub stripe_live_webhook_secret: Setting,
+    /// Stripe's key for its test mode.
+    pub stripe_test_secret_key: Setting,
+    /// What signs Stripe's events of its test mode.
+    pub stripe_test_webhook_secret: Setting,
 }
+
+/// Where Stripe is.
+const STRIPE: &str = "https://api.stripe.com";
 
 /// Spec section 8: at once, then after 1 min, 5 min, 30 min, 2 h and 8 h.
 const RETRIES: &str = "0,60000,300000,1800000,7200000,28800000";
@@ -103,7 +118,8 @@ impl Sources {
         variable: Option<&str>,
         default: Option<&str>,
     ) -> Setting {
-        let secret = name.ends_with("key") || name.ends_with("token") || name.ends_with("url");
+        let secret =
+            ["key", "token", "secret", "database_url"].iter().any(|ending| name.ends_with(ending));
         let own = format!("FIRSTHAND_{}", name.to_uppercase());
         let setting =
             |value: Option<String>, source: String| Setting { name, value, source, secret };
@@ -148,6 +164,12 @@ impl Config {
             webhook_retry_ms: sources.find("webhook_retry_ms", None, None, Some(RETRIES)),
             webhook_ports: sources.find("webhook_ports", None, None, Some("443,8443")),
             webhook_ca_file: find("webhook_ca_file", None),
+            public_url: find("public_url", None),
+            stripe_api_url: sources.find("stripe_api_url", None, None, Some(STRIPE)),
+            stripe_live_secret_key: find("stripe_live_secret_key", None),
+            stripe_live_webhook_secret: find("stripe_live_webhook_secret", None),
+            stripe_test_secret_key: find("stripe_test_secret_key", None),
+            stripe_test_webhook_secret: find("stripe_test_webhook_secret", None),
         };
         if !matches!(config.rate_limits.get(), Some("on" | "off")) {
             bail!("rate_limits must be on or off");
@@ -155,7 +177,7 @@ impl Config {
         Ok(config)
     }
 
-    fn all(&self) -> [&Setting; 16] {
+    fn all(&self) -> [&Setting; 22] {
         [
             &self.data_dir,
             &self.listen,
@@ -173,6 +195,12 @@ impl Config {
             &self.webhook_retry_ms,
             &self.webhook_ports,
             &self.webhook_ca_file,
+            &self.public_url,
+            &self.stripe_api_url,
+            &self.stripe_live_secret_key,
+            &self.stripe_live_webhook_secret,
+            &self.stripe_test_secret_key,
+            &self.stripe_test_webhook_secret,
         ]
     }
 

@@ -68,6 +68,8 @@ impl Running {
             submissions_per_day: SUBMISSIONS_PER_DAY,
         };
         let service = Service::start(Setup {
+            config,
+            local: true,
             instance,
             database,
             objects,
@@ -110,6 +112,7 @@ impl Running {
                 "database_url": self.database.owner_url,
                 "operator_token": self.instance.operator_token,
                 "data_dir": self.instance.dir,
+                "stripe_webhook_secret": self.service.gateway.as_ref().map(|gateway| gateway.webhook_secret()),
             });
             writeln!(out, "{ready}")?;
         } else {

@@ -110,6 +110,11 @@ impl Instance {
         Ok(Self { dir, master_key, operator_token, _lock: lock })
     }
 
+    /// Returns a secret of the data directory, which is made when it is first asked for.
+    pub(crate) fn secret(&self, name: &str) -> Result<String> {
+        secret(&self.dir, name)
+    }
+
     /// Starts the embedded database, or uses the configured one, and brings its schema up to date.
     pub(crate) async fn database(&self, config: &Config) -> Result<Database> {
         let database = self.connect(config).await?;

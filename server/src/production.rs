@@ -78,6 +78,8 @@ pub(crate) async fn run(
         submissions_per_day: SUBMISSIONS_PER_DAY,
     };
     let service = Service::start(Setup {
+        config,
+        local: false,
         instance: &instance,
         database: &database,
         objects,

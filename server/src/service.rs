@@ -1,9 +1,13 @@
 //! Wiring: the one place that knows every crate.
 
+use crate::config::Config;
+use crate::gateway::Gateway;
 use crate::http;
 use crate::instance::{Database, Instance};
+use crate::payments::Provider;
 use crate::webhooks::Sending;
 use anyhow::{Context, Result};
+use axum::Router;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::Parts;
@@ -48,6 +52,8 @@ impl Roles {
 pub(crate) struct Service {
     /// Where it listens.
     pub address: SocketAddr,
+    /// The embedded payment gateway, where that is used.
+    pub gateway: Option<Arc<Gateway>>,
     stop: CancellationToken,
     tracker: TaskTracker,
     connections: TaskTracker,
@@ -56,6 +62,10 @@ pub(crate) struct Service {
 
 /// What a service is started with.
 pub(crate) struct Setup<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// Whether this is `dev` or `demo`.
+    pub local: bool,
     /// The data directory.
     pub instance: &'a Instance,
     /// The database.
@@ -75,7 +85,8 @@ pub(crate) struct Setup<'a> {
 impl Service {
     /// Starts the service.
     pub(crate) async fn start(setup: Setup<'_>) -> Result<Self> {
-        let Setup { instance, database, objects, listen, limits, webhooks, roles } = setup;
+        let Setup { config, local, instance, database, objects, listen, limits, webhooks, roles } =
+            setup;
         let tracker = TaskTracker::new();
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
@@ -87,6 +98,8 @@ impl Service {
         poll_heads(&tracker, &ledger, &stop);
         let objects = ObjectStore::new(objects);
         objects.ensure_bucket().await.context("object storage can't be reached")?;
+        let (listener, address, base_url) = bind(listen, config).await?;
+        let provider = Provider::new(config, instance, &base_url, local)?;
         let pace = Pace::default();
         let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS, &pace));
         if roles.projections {
@@ -106,6 +119,7 @@ impl Service {
                 ledger: ledger.clone(),
                 read_models: Arc::clone(&read_models),
                 objects: objects.clone(),
+                payments: provider.payments.clone(),
                 clock: Arc::clone(&clock),
                 scratch_dir: instance.dir.join("scratch"),
             };
@@ -114,15 +128,13 @@ impl Service {
             dispatch(&tracker, dispatcher, &feed, database).await?;
             work(&tracker, &pace, context, &stop);
         }
-        let listener = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("{listen} can't be listened on"))?;
-        let address = listener.local_addr()?;
         let app = AppState::new(Parts {
             ledger,
             read_models,
             feed,
             connector: webhooks.connector,
+            payments: provider.payments,
+            public_url: base_url,
             objects,
             secrets,
             clock,
@@ -130,18 +142,16 @@ impl Service {
             upload_dir: instance.dir.join("uploads"),
             limits,
             creating_endpoint: tokio::sync::Mutex::new(()),
+            opening_purchase: tokio::sync::Mutex::new(()),
             tracker: tracker.clone(),
             stopping: stop.clone(),
         });
         if roles.api {
-            let (stop, connections) = (stop.clone(), connections.clone());
-            tracker.spawn(async move {
-                if let Err(error) = http::serve(listener, router(app), &connections, &stop).await {
-                    tracing::error!(error = %error, "serving ended");
-                }
-            });
+            let trackers = (&tracker, &connections);
+            serve(listener, router(app), provider.gateway.as_ref(), trackers, &stop)?;
         }
-        Ok(Self { address, stop, tracker, connections, store })
+        let gateway = provider.gateway;
+        Ok(Self { address, gateway, stop, tracker, connections, store })
     }
 
     /// Stops: no new requests, those under way are finished, tasks end or lose their lease, the
@@ -154,6 +164,40 @@ impl Service {
         drop(tokio::time::timeout(END, self.tracker.wait()).await);
         self.store.close().await;
     }
+}
+
+/// Listens, and says where buyers reach the service.
+async fn bind(listen: &str, config: &Config) -> Result<(TcpListener, SocketAddr, String)> {
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("{listen} can't be listened on"))?;
+    let address = listener.local_addr()?;
+    let base_url = match config.public_url.get() {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{address}"),
+    };
+    Ok((listener, address, base_url))
+}
+
+/// Answers requests until told to stop.
+fn serve(
+    listener: TcpListener,
+    mut routes: Router,
+    gateway: Option<&Arc<Gateway>>,
+    (tracker, connections): (&TaskTracker, &TaskTracker),
+    stop: &CancellationToken,
+) -> Result<()> {
+    if let Some(gateway) = gateway {
+        routes = routes.merge(gateway.router());
+        gateway.send_events(tracker, stop)?;
+    }
+    let (connections, stop) = (connections.clone(), stop.clone());
+    tracker.spawn(async move {
+        if let Err(error) = http::serve(listener, routes, &connections, &stop).await {
+            tracing::error!(error = %error, "serving ended");
+        }
+    });
+    Ok(())
 }
 
 fn follow(

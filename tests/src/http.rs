@@ -78,6 +78,18 @@ impl Api {
         self.request(Method::POST, path).header("content-length", "0").send().await
     }
 
+    /// POST with a form, as Stripe's libraries send it.
+    pub async fn post_form(&self, path: &str, form: &str) -> Reply {
+        let kind = "application/x-www-form-urlencoded";
+        self.request(Method::POST, path).bytes(kind, form.to_owned()).send().await
+    }
+
+    /// POST with a `Stripe-Signature`.
+    pub async fn post_signed(&self, path: &str, signature: &str, body: &str) -> Reply {
+        let call = self.request(Method::POST, path).header("stripe-signature", signature);
+        call.bytes("application/json", body.to_owned()).send().await
+    }
+
     /// PATCH with a JSON body.
     pub async fn patch(&self, path: &str, body: &Value) -> Reply {
         self.request(Method::PATCH, path).json(body).send().await

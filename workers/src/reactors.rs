@@ -1,9 +1,10 @@
 //! Reactors: event to tasks, event to timers. Pure: no clock, no randomness, no reading.
 
-use firsthand_domain::Event;
-use firsthand_domain::credits::CreditEvent;
+use firsthand_domain::credits::{CreditEvent, NOTICE};
+use firsthand_domain::ids::PurchaseId;
 use firsthand_domain::jobs::JobEvent;
 use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
+use firsthand_domain::{Event, Timestamp};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::tasks::{NewTask, TimerChanges};
@@ -44,6 +45,8 @@ pub(crate) mod kinds {
     pub(crate) const DELIVER: &str = "deliver";
     /// Tell a worker's own book how a submission ended.
     pub(crate) const RECORD: &str = "record";
+    /// Charge the card for an automatic top-up.
+    pub(crate) const CHARGE: &str = "charge";
 }
 
 /// What every task knows: its submission, and for scores the attempt.
@@ -57,6 +60,13 @@ pub(crate) struct SubmissionTask {
     /// Whether the worker gets a strike.
     #[serde(default)]
     pub strike: bool,
+}
+
+/// Which automatic top-up is charged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChargeTask {
+    /// Its purchase.
+    pub purchase_id: PurchaseId,
 }
 
 /// A task that an event obliges to.
@@ -78,6 +88,10 @@ fn task(
 fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
     let mut owed = Vec::new();
     for recorded in events {
+        if let Event::Credits(CreditEvent::TopUpRequested(requested)) = &recorded.event {
+            let charge = ChargeTask { purchase_id: requested.purchase_id };
+            owed.push(task(recorded, kinds::CHARGE, &charge)?);
+        }
         let Event::Submission(event) = &recorded.event else { continue };
         let mut owe = |kind, attempt, strike| {
             let payload =
@@ -115,6 +129,41 @@ pub(crate) mod timer_kinds {
     pub(crate) const SUBMISSION: &str = "submission";
     /// The end of a lot.
     pub(crate) const EXPIRY: &str = "expiry";
+    /// The announcement of a lot's end.
+    pub(crate) const NOTICE: &str = "notice";
+}
+
+/// Sets the timers of lots: the announcement of their end, and the end.
+fn lots(event: &CreditEvent, set: &mut impl FnMut(&'static str, String, Option<i64>)) {
+    let mut ends = |lot: String, end: Timestamp| {
+        set(timer_kinds::NOTICE, lot.clone(), Some(end.before(NOTICE).micros()));
+        set(timer_kinds::EXPIRY, lot, Some(end.micros()));
+    };
+    match event {
+        CreditEvent::Granted(granted) => {
+            if let Some(end) = granted.expires_at {
+                ends(granted.lot_id.to_string(), end);
+            }
+        }
+        CreditEvent::Released(released) => {
+            for lot in &released.extended {
+                ends(lot.lot_id.to_string(), lot.expires_at);
+            }
+        }
+        CreditEvent::Expired(expired) => {
+            set(timer_kinds::EXPIRY, expired.lot_id.to_string(), None);
+        }
+        CreditEvent::Held(_)
+        | CreditEvent::Captured(_)
+        | CreditEvent::LowBalance(_)
+        | CreditEvent::ExpiringSoon(_)
+        | CreditEvent::TopUpRequested(_)
+        | CreditEvent::AutoToppedUp(_)
+        | CreditEvent::TopUpFailed(_)
+        | CreditEvent::CardSaved(_)
+        | CreditEvent::ChargedBack(_)
+        | CreditEvent::DebtSettled(_) => (),
+    }
 }
 
 /// Returns what events make of the timers; the last word on each counts.
@@ -152,23 +201,7 @@ fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
                 }
                 SubmissionEvent::Scored(_) | SubmissionEvent::Delivered(_) => (),
             },
-            Event::Credits(event) => match event {
-                CreditEvent::Granted(granted) => {
-                    if let Some(end) = granted.expires_at {
-                        set(timer_kinds::EXPIRY, granted.lot_id.to_string(), Some(end.micros()));
-                    }
-                }
-                CreditEvent::Released(released) => {
-                    for lot in &released.extended {
-                        let due = Some(lot.expires_at.micros());
-                        set(timer_kinds::EXPIRY, lot.lot_id.to_string(), due);
-                    }
-                }
-                CreditEvent::Expired(expired) => {
-                    set(timer_kinds::EXPIRY, expired.lot_id.to_string(), None);
-                }
-                CreditEvent::Held(_) | CreditEvent::Captured(_) => (),
-            },
+            Event::Credits(event) => lots(event, &mut set),
             Event::Job(
                 JobEvent::SlotReserved(_)
                 | JobEvent::SlotReleased(_)
@@ -179,6 +212,7 @@ fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
             | Event::Organization(_)
             | Event::ApiKey(_)
             | Event::WebhookEndpoint(_)
+            | Event::Purchase(_)
             | Event::Worker(_) => (),
         }
     }

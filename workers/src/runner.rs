@@ -1,6 +1,7 @@
 //! The task runner: leases what is due, performs it, and removes it, puts it off, or buries it.
 
 use crate::tasks;
+use firsthand_adapters::payments::Payments;
 use firsthand_adapters::storage::ObjectStore;
 use firsthand_eventstore::tasks::{self as queue, LeasedTask};
 use firsthand_eventstore::{Clock, Ledger, StoreError};
@@ -32,6 +33,8 @@ pub struct WorkerContext {
     pub read_models: Arc<Follower>,
     /// Object storage.
     pub objects: ObjectStore,
+    /// The payment provider.
+    pub payments: Payments,
     /// The clock.
     pub clock: Clock,
     /// Where files are fetched to.

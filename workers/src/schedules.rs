@@ -3,8 +3,9 @@
 
 use crate::reactors::timer_kinds;
 use crate::runner::WorkerContext;
-use firsthand_domain::credits::ExpireLot;
+use firsthand_domain::credits::AnnounceExpiry;
 use firsthand_domain::jobs::ExpireJob;
+use firsthand_domain::purchases::ExpireLot;
 use firsthand_domain::submissions::TimeOutSubmission;
 use firsthand_domain::time::Span;
 use firsthand_domain::{Book, Command, Rejection, StreamId, Timestamp};
@@ -79,6 +80,10 @@ fn command(timer: &DueTimer) -> Option<(StreamId, Box<dyn Command>)> {
             Box::new(TimeOutSubmission { submission_id })
         }
         (timer_kinds::EXPIRY, StreamId::Credits(id, environment)) => Box::new(ExpireLot {
+            book: Book::Organization(id, environment),
+            lot_id: timer.subject.parse().ok()?,
+        }),
+        (timer_kinds::NOTICE, StreamId::Credits(id, environment)) => Box::new(AnnounceExpiry {
             book: Book::Organization(id, environment),
             lot_id: timer.subject.parse().ok()?,
         }),

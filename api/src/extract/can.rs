@@ -48,6 +48,8 @@ demands! {
     AuditOrJobsRead = [AuditRead, JobsRead];
     /// `usage:read` or `billing:read`.
     BillingRead = [UsageRead];
+    /// `billing:write`.
+    BillingWrite = [BillingWrite];
 }
 
 /// An authorized buyer.

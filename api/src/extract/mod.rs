@@ -11,8 +11,8 @@ mod present;
 mod service;
 
 pub(crate) use can::{
-    Anybody, AuditOrJobsRead, AuditRead, BillingRead, Can, JobsRead, JobsWrite, KeysManage,
-    WebhooksRead, WebhooksWrite,
+    Anybody, AuditOrJobsRead, AuditRead, BillingRead, BillingWrite, Can, JobsRead, JobsWrite,
+    KeysManage, WebhooksRead, WebhooksWrite,
 };
 pub(crate) use json::JsonBody;
 pub(crate) use keyed::Keyed;

@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod jobs;
 pub(crate) mod me;
 pub(crate) mod organization;
+pub(crate) mod purchases;
 pub(crate) mod submissions;
 pub(crate) mod webhook_endpoints;
 pub(crate) mod webhook_events;

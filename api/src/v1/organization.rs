@@ -13,7 +13,8 @@ use axum::{Extension, Json};
 use firsthand_domain::api_keys::Scope;
 use firsthand_domain::decision;
 use firsthand_domain::jobs::JobType;
-use firsthand_domain::organizations::{ChangeSettings, PACKS, SettingsChange};
+use firsthand_domain::organizations::{ChangeSettings, SettingsChange};
+use firsthand_domain::purchases::pack;
 use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId};
 use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
@@ -112,7 +113,7 @@ impl SettingsRequest {
             self.auto_top_up_amount_cents,
             self.auto_topup_amount_cents,
         );
-        if amount.is_some_and(|amount| !PACKS.contains(&Cents::new(amount))) {
+        if amount.is_some_and(|amount| pack(Cents::new(amount)).is_none()) {
             check
                 .wrong("auto_top_up_amount_cents", "must be one of 1000, 2500, 5000, 10000, 25000");
         }

@@ -119,7 +119,7 @@ impl TransactionView {
             lot_id: row.lot_id,
             job_id: row.job_id,
             submission_id: row.submission_id,
-            external_ref: None,
+            external_ref: row.external_ref,
             environment,
             livemode: environment == Environment::Live,
             created_at: Timestamp::from_micros(row.created_at),

@@ -1,7 +1,7 @@
 //! What can happen to an organization's credits.
 
 use crate::event::events;
-use crate::ids::{JobId, LotId, SubmissionId, WorkerId};
+use crate::ids::{JobId, LotId, PurchaseId, SubmissionId, WorkerId};
 use crate::money::Cents;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,22 @@ events! {
         Released(CreditsReleased) = "credits.released", 1;
         /// What was left of a lot expired.
         Expired(CreditsExpired) = "credits.expired", 1;
+        /// What is available fell below the organization's threshold.
+        LowBalance(CreditsLowBalance) = "credits.low_balance", 1;
+        /// A lot with something left expires in 30 days or less.
+        ExpiringSoon(CreditsExpiringSoon) = "credits.expiring_soon", 1;
+        /// What is available fell below the threshold of the automatic top-up.
+        TopUpRequested(CreditsTopUpRequested) = "credits.top_up_requested", 1;
+        /// The automatic top-up was paid.
+        AutoToppedUp(CreditsAutoToppedUp) = "credits.auto_topped_up", 1;
+        /// The automatic top-up was not paid.
+        TopUpFailed(CreditsTopUpFailed) = "credits.top_up_failed", 1;
+        /// A card was left with the payment provider for automatic top-ups.
+        CardSaved(CreditsCardSaved) = "credits.card_saved", 1;
+        /// Money that was paid went back: a refund or a dispute.
+        ChargedBack(CreditsChargedBack) = "credits.charged_back", 1;
+        /// What was owed after a chargeback was paid from new credits.
+        DebtSettled(CreditsDebtSettled) = "credits.debt_settled", 1;
     }
 }
 
@@ -36,6 +52,8 @@ pub enum LotOrigin {
     Purchase,
     /// The sandbox's play money.
     Sandbox,
+    /// Money that came back: a dispute that was won.
+    Reinstatement,
 }
 
 impl LotOrigin {
@@ -47,13 +65,14 @@ impl LotOrigin {
             Self::Promotional => "promotional",
             Self::Purchase => "purchase",
             Self::Sandbox => "sandbox",
+            Self::Reinstatement => "reinstatement",
         }
     }
 
     /// Says whether the lot was paid for: such lots are spent after promotional ones of equal
     /// expiry (design D10) and never expire (spec section 17 row 5).
     pub fn paid(self) -> bool {
-        matches!(self, Self::Purchase)
+        matches!(self, Self::Purchase | Self::Reinstatement)
     }
 }
 
@@ -80,8 +99,25 @@ pub struct CreditsGranted {
     pub expires_at: Option<Timestamp>,
     /// Why, for people.
     pub reason: String,
+    /// What it was bought by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchase: Option<PurchaseOf>,
+    /// What is available afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_cents: Option<Cents>,
     /// When it was issued.
     pub at: Timestamp,
+}
+
+/// The purchase that a lot, or what is taken of it, belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurchaseOf {
+    /// The purchase.
+    pub purchase_id: PurchaseId,
+    /// What the payment provider calls it.
+    pub external_ref: String,
+    /// Whether the automatic top-up bought it.
+    pub auto_top_up: bool,
 }
 
 /// A job's price was set aside.
@@ -165,6 +201,112 @@ pub struct CreditsExpired {
     /// The lot.
     pub lot_id: LotId,
     /// What was left.
+    pub amount_cents: Cents,
+    /// What is available afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_cents: Option<Cents>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is available fell below the threshold: told once for each downward crossing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsLowBalance {
+    /// What is available.
+    pub available_cents: Cents,
+    /// The threshold.
+    pub threshold_cents: Cents,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A lot expires soon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsExpiringSoon {
+    /// The lot.
+    pub lot_id: LotId,
+    /// What is left of it.
+    pub amount_cents: Cents,
+    /// What is available, all in all.
+    pub available_cents: Cents,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// When this was noticed.
+    pub at: Timestamp,
+}
+
+/// A top-up is due; there is no other until this one was paid or has failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsTopUpRequested {
+    /// The purchase that it begins.
+    pub purchase_id: PurchaseId,
+    /// The pack.
+    pub amount_cents: Cents,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The automatic top-up was paid. The lots are events of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsAutoToppedUp {
+    /// The purchase.
+    pub purchase_id: PurchaseId,
+    /// What was paid.
+    pub amount_cents: Cents,
+    /// What is available afterwards.
+    pub available_cents: Cents,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The automatic top-up was not paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsTopUpFailed {
+    /// The purchase.
+    pub purchase_id: PurchaseId,
+    /// What the payment provider said.
+    pub code: String,
+    /// Failures in a row, this one included.
+    pub failures: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A card was left with the payment provider; these are its names there, not the card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsCardSaved {
+    /// The provider's customer.
+    pub customer: String,
+    /// The provider's payment method.
+    pub payment_method: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Money that was paid went back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsChargedBack {
+    /// What was bought, and what the provider calls the refund or dispute.
+    pub purchase: PurchaseOf,
+    /// What went back: as much as the draws and the debt add up to.
+    pub amount_cents: Cents,
+    /// From which lots.
+    pub draws: Vec<Draw>,
+    /// What had been spent already and is owed now.
+    pub debt_cents: Cents,
+    /// What is taken of the purchase's bonus, in proportion, as far as it is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bonus: Option<Draw>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What was owed was paid from new credits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditsDebtSettled {
+    /// From which lots.
+    pub draws: Vec<Draw>,
+    /// How much.
     pub amount_cents: Cents,
     /// When.
     pub at: Timestamp,

@@ -16,7 +16,33 @@ pub const SANDBOX_GRANT: Cents = Cents::new(100_000);
 /// Free and bonus credits expire after this many months (spec section 17 row 5).
 pub(super) const EXPIRY_MONTHS: i32 = 12;
 
-/// Returns the event that issues a lot, with the expiry that its origin has.
+/// Returns a lot to issue, with the expiry that its origin has.
+pub fn lot(
+    lot_id: LotId,
+    origin: LotOrigin,
+    amount: Cents,
+    reason: &str,
+    now: Timestamp,
+) -> CreditsGranted {
+    let expires_at = match origin {
+        LotOrigin::FreeTier | LotOrigin::Bonus | LotOrigin::Promotional => {
+            Some(now.after_months(EXPIRY_MONTHS))
+        }
+        LotOrigin::Purchase | LotOrigin::Sandbox | LotOrigin::Reinstatement => None,
+    };
+    CreditsGranted {
+        lot_id,
+        origin,
+        amount_cents: amount,
+        expires_at,
+        reason: reason.to_owned(),
+        purchase: None,
+        available_cents: None,
+        at: now,
+    }
+}
+
+/// Returns the event that issues a lot.
 pub fn issue(
     lot_id: LotId,
     origin: LotOrigin,
@@ -24,20 +50,7 @@ pub fn issue(
     reason: &str,
     now: Timestamp,
 ) -> CreditEvent {
-    let expires_at = match origin {
-        LotOrigin::FreeTier | LotOrigin::Bonus | LotOrigin::Promotional => {
-            Some(now.after_months(EXPIRY_MONTHS))
-        }
-        LotOrigin::Purchase | LotOrigin::Sandbox => None,
-    };
-    CreditEvent::Granted(CreditsGranted {
-        lot_id,
-        origin,
-        amount_cents: amount,
-        expires_at,
-        reason: reason.to_owned(),
-        at: now,
-    })
+    CreditEvent::Granted(lot(lot_id, origin, amount, reason, now))
 }
 
 /// Grants promotional credits; only the operator may.

@@ -3,19 +3,25 @@
 //! Knows no other capability. A hold's record of the lots that it drew from is kept by the job that
 //! it pays for (its `escrow`), so that an account's state stays small however many jobs it has.
 
+mod announce;
+mod charge_back;
 mod escrow;
 mod events;
-mod expire;
 mod grant;
 mod postings;
 mod state;
+mod watch;
 
+pub use announce::{AnnounceExpiry, NOTICE};
+pub use charge_back::{Bought, charge_back, reinstate, settle};
 pub use escrow::{CaptureFor, Escrow, capture, hold, release};
 pub use events::{
-    CreditEvent, CreditsCaptured, CreditsExpired, CreditsGranted, CreditsHeld, CreditsReleased,
-    Draw, LotExtension, LotOrigin, ReleaseReason,
+    CreditEvent, CreditsAutoToppedUp, CreditsCaptured, CreditsCardSaved, CreditsChargedBack,
+    CreditsDebtSettled, CreditsExpired, CreditsExpiringSoon, CreditsGranted, CreditsHeld,
+    CreditsLowBalance, CreditsReleased, CreditsTopUpFailed, CreditsTopUpRequested, Draw,
+    LotExtension, LotOrigin, PurchaseOf, ReleaseReason,
 };
-pub use expire::ExpireLot;
-pub use grant::{FREE_GRANT, GrantCredits, SANDBOX_GRANT, issue};
+pub use grant::{FREE_GRANT, GrantCredits, SANDBOX_GRANT, issue, lot};
 pub use postings::{Account, Posting, postings};
-pub use state::{CreditAccount, Lot};
+pub use state::{Card, CreditAccount, Lot, TopUps};
+pub use watch::{Fallen, TOP_UP_FAILURES, TOP_UPS_PER_DAY, Thresholds, TopUpRule, fallen};

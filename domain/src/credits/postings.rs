@@ -2,7 +2,7 @@
 //!
 //! No account is shared between books (design D10); the platform's totals are projections.
 
-use super::events::{CreditEvent, Draw, LotOrigin};
+use super::events::{CreditEvent, CreditsChargedBack, Draw, LotOrigin};
 use crate::ids::{JobId, LotId, WorkerId};
 use crate::money::Cents;
 use std::fmt;
@@ -24,6 +24,8 @@ pub enum Account {
     Breakage,
     /// What the payment provider owes us.
     PaymentClearing,
+    /// What customers owe us whose spent money went back to them.
+    Receivable,
 }
 
 impl Account {
@@ -37,6 +39,7 @@ impl Account {
             Self::Promotions => "promotions",
             Self::Breakage => "breakage",
             Self::PaymentClearing => "payment_clearing",
+            Self::Receivable => "receivable",
         }
     }
 }
@@ -47,9 +50,11 @@ impl fmt::Display for Account {
             Self::Available(lot) => write!(f, "available:{lot}"),
             Self::Escrow(job) => write!(f, "escrow:{job}"),
             Self::WorkerPayable(worker) => write!(f, "worker_payable:{worker}"),
-            Self::PlatformRevenue | Self::Promotions | Self::Breakage | Self::PaymentClearing => {
-                f.write_str(self.kind())
-            }
+            Self::PlatformRevenue
+            | Self::Promotions
+            | Self::Breakage
+            | Self::PaymentClearing
+            | Self::Receivable => f.write_str(self.kind()),
         }
     }
 }
@@ -70,12 +75,26 @@ fn legs(draws: &[Draw], sign: fn(Cents) -> Cents) -> impl Iterator<Item = Postin
     })
 }
 
-/// Returns the postings of a money event. They sum to zero.
+fn charged_back(back: &CreditsChargedBack) -> Vec<Posting> {
+    let mut entry: Vec<_> = legs(&back.draws, Cents::negated).collect();
+    if back.debt_cents != Cents::ZERO {
+        let amount = back.debt_cents.negated();
+        entry.push(Posting { account: Account::Receivable, amount });
+    }
+    entry.push(Posting { account: Account::PaymentClearing, amount: back.amount_cents });
+    if let Some(bonus) = &back.bonus {
+        entry.extend(legs(std::slice::from_ref(bonus), Cents::negated));
+        entry.push(Posting { account: Account::Promotions, amount: bonus.amount_cents });
+    }
+    entry
+}
+
+/// Returns the postings of an event, which sum to zero; none for one that moves no money.
 pub fn postings(event: &CreditEvent) -> Vec<Posting> {
     match event {
         CreditEvent::Granted(granted) => {
             let source = match granted.origin {
-                LotOrigin::Purchase => Account::PaymentClearing,
+                LotOrigin::Purchase | LotOrigin::Reinstatement => Account::PaymentClearing,
                 LotOrigin::FreeTier
                 | LotOrigin::Bonus
                 | LotOrigin::Promotional
@@ -121,5 +140,17 @@ pub fn postings(event: &CreditEvent) -> Vec<Posting> {
             },
             Posting { account: Account::Breakage, amount: expired.amount_cents },
         ],
+        CreditEvent::ChargedBack(back) => charged_back(back),
+        CreditEvent::DebtSettled(settled) => {
+            let mut entry: Vec<_> = legs(&settled.draws, Cents::negated).collect();
+            entry.push(Posting { account: Account::Receivable, amount: settled.amount_cents });
+            entry
+        }
+        CreditEvent::LowBalance(_)
+        | CreditEvent::ExpiringSoon(_)
+        | CreditEvent::TopUpRequested(_)
+        | CreditEvent::AutoToppedUp(_)
+        | CreditEvent::TopUpFailed(_)
+        | CreditEvent::CardSaved(_) => Vec::new(),
     }
 }

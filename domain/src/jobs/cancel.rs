@@ -68,8 +68,12 @@ pub(super) fn close(
     for extension in &released.extended {
         let rest = account.lot(extension.lot_id).map_or(Cents::ZERO, |lot| lot.remaining);
         if rest > Cents::ZERO {
-            let expired =
-                CreditsExpired { lot_id: extension.lot_id, amount_cents: rest, at: context.now };
+            let expired = CreditsExpired {
+                lot_id: extension.lot_id,
+                amount_cents: rest,
+                available_cents: Some(account.available_at(context.now)),
+                at: context.now,
+            };
             changes.push(job.book.stream(), CreditEvent::Expired(expired));
         }
     }

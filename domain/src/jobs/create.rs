@@ -6,6 +6,7 @@ use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{Book, Environment, JobId, StreamId};
 use crate::media::MediaType;
 use crate::money::Cents;
+use crate::purchases::{Fall, watch};
 use crate::rejection::Rejection;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,9 @@ impl Command for CreateJob {
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
         let mut missing = Vec::new();
         need(view, self.book.stream(), &mut missing);
+        if let Book::Organization(id, _) = self.book {
+            need(view, StreamId::Organization(id), &mut missing);
+        }
         missing
     }
 
@@ -133,8 +137,12 @@ impl Command for CreateJob {
             escrow: held.draws.clone(),
             at: context.now,
         };
-        Ok(Changes::none()
+        let mut changes = Changes::none()
             .append(StreamId::Job(self.job_id), JobEvent::Created(created))
-            .append(self.book.stream(), CreditEvent::Held(held)))
+            .append(self.book.stream(), CreditEvent::Held(held));
+        let after = account.available_at(context.now).minus(price).unwrap_or_default();
+        let fall = Fall { after, cause: Some(self.job_id.ulid()) };
+        watch(&mut changes, view, (self.book, account), fall, context);
+        Ok(changes)
     }
 }

@@ -8,16 +8,8 @@ use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{Book, Environment, OrganizationId, StreamId};
 use crate::jobs::JobType;
 use crate::money::Cents;
+use crate::purchases::pack;
 use crate::rejection::Rejection;
-
-/// The packs that credits are sold in (spec section 7).
-pub const PACKS: &[Cents] = &[
-    Cents::new(1_000),
-    Cents::new(2_500),
-    Cents::new(5_000),
-    Cents::new(10_000),
-    Cents::new(25_000),
-];
 
 /// What changes; `None` leaves a setting as it is, `Some(None)` clears it.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +71,7 @@ impl Command for ChangeSettings {
             threshold_cents: change.auto_top_up_threshold_cents.unwrap_or(before.threshold_cents),
             amount_cents: change.auto_top_up_amount_cents.unwrap_or(before.amount_cents),
         };
-        if !PACKS.contains(&after.amount_cents) {
+        if pack(after.amount_cents).is_none() {
             return Err(Rejection::InvalidSetting {
                 field: "auto_top_up_amount_cents",
                 message: "must be one of 1000, 2500, 5000, 10000, 25000",

@@ -6,7 +6,7 @@ mod sign_up;
 mod state;
 mod verify_phone;
 
-pub use change_settings::{ChangeSettings, PACKS, SettingsChange};
+pub use change_settings::{ChangeSettings, SettingsChange};
 pub use events::{
     AutoTopUp, OrganizationAutoTopUpChanged, OrganizationDefaultsChanged, OrganizationEvent,
     OrganizationLowBalanceThresholdChanged, OrganizationPhoneVerified, OrganizationSignedUp,

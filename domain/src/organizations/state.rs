@@ -1,6 +1,7 @@
 //! An organization's state.
 
 use super::events::{AutoTopUp, OrganizationEvent};
+use crate::credits::{Thresholds, TopUpRule};
 use crate::jobs::JobType;
 use crate::money::Cents;
 use crate::state::Aggregate;
@@ -27,6 +28,20 @@ impl Default for Settings {
             default_price_per_file_cents: None,
             auto_top_up: AutoTopUp::default(),
             low_balance_threshold_cents: Cents::new(500),
+        }
+    }
+}
+
+impl Settings {
+    /// Returns what to do when the balance falls.
+    pub fn thresholds(&self) -> Thresholds {
+        let rule = &self.auto_top_up;
+        Thresholds {
+            low_balance: self.low_balance_threshold_cents,
+            top_up: rule.enabled.then_some(TopUpRule {
+                threshold: rule.threshold_cents,
+                amount: rule.amount_cents,
+            }),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use firsthand_domain::Command;
 use firsthand_domain::api_keys::CreateApiKey;
-use firsthand_domain::credits::{ExpireLot, GrantCredits};
+use firsthand_domain::credits::GrantCredits;
 use firsthand_domain::jobs::{CancelJob, CreateJob, ExpireJob, FlagJob, RateJob};
 use firsthand_domain::organizations::{SignUp, VerifyPhone};
+use firsthand_domain::purchases::ExpireLot;
 use firsthand_domain::submissions::{
     AcceptJob, DeliverSubmission, ScoreSubmission, TimeOutSubmission, UploadSubmission,
     WithdrawSubmission,

@@ -130,7 +130,16 @@ impl Coverage {
                     self.meet("a lot expired while a job held some of it");
                 }
             }
-            CreditEvent::Captured(_) | CreditEvent::Granted(_) => (),
+            CreditEvent::LowBalance(_) => self.meet("a balance that fell below its threshold"),
+            CreditEvent::Captured(_)
+            | CreditEvent::Granted(_)
+            | CreditEvent::ExpiringSoon(_)
+            | CreditEvent::TopUpRequested(_)
+            | CreditEvent::AutoToppedUp(_)
+            | CreditEvent::TopUpFailed(_)
+            | CreditEvent::CardSaved(_)
+            | CreditEvent::ChargedBack(_)
+            | CreditEvent::DebtSettled(_) => (),
         }
     }
 

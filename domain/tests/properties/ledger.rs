@@ -49,7 +49,7 @@ impl Ledger {
 /// owed by the payment provider).
 pub(crate) fn source(origin: LotOrigin) -> Account {
     match origin {
-        LotOrigin::Purchase => Account::PaymentClearing,
+        LotOrigin::Purchase | LotOrigin::Reinstatement => Account::PaymentClearing,
         LotOrigin::FreeTier | LotOrigin::Bonus | LotOrigin::Promotional | LotOrigin::Sandbox => {
             Account::Promotions
         }

@@ -6,10 +6,11 @@ use crate::history::Player;
 use crate::model_work::{JobModel, Step};
 use crate::shop;
 use firsthand_domain::api_keys::{CreateApiKey, Scope, Scopes};
-use firsthand_domain::credits::{CreditsGranted, ExpireLot, GrantCredits, LotOrigin};
+use firsthand_domain::credits::{CreditsGranted, GrantCredits, LotOrigin};
 use firsthand_domain::ids::{JobId, LotId, OrganizationId, SubmissionId, WorkerId};
 use firsthand_domain::jobs::{CancelJob, CreateJob, ExpireJob, FlagJob, RateJob};
 use firsthand_domain::organizations::{SignUp, VerifyPhone};
+use firsthand_domain::purchases::ExpireLot;
 use firsthand_domain::submissions::{
     AcceptJob, DeliverSubmission, RejectionCode, ScoreSubmission, TimeOutSubmission,
     UploadSubmission, WithdrawSubmission,
@@ -111,6 +112,8 @@ pub(crate) fn credit(
         amount_cents: Cents::new(cents),
         expires_at: ends_in_days.map(|days| today.after(Span::days(days.into()))),
         reason: "paid".into(),
+        purchase: None,
+        available_cents: None,
         at: player.world.now,
     };
     (book, granted)

@@ -3,12 +3,13 @@
 
 use crate::world::World;
 use firsthand_domain::api_keys::{CreateApiKey, Scopes};
-use firsthand_domain::credits::{CreditAccount, CreditEvent, CreditsGranted, ExpireLot, LotOrigin};
+use firsthand_domain::credits::{CreditAccount, CreditEvent, CreditsGranted, LotOrigin};
 use firsthand_domain::decision::{Changes, View};
 use firsthand_domain::ids::{FileId, JobId, LotId, OrganizationId, SubmissionId, WorkerId};
 use firsthand_domain::jobs::{CancelJob, CreateJob, Job, JobInput};
 use firsthand_domain::media::MediaType;
 use firsthand_domain::organizations::SignUp;
+use firsthand_domain::purchases::ExpireLot;
 use firsthand_domain::scoring::Score;
 use firsthand_domain::submissions::{
     AcceptJob, ScoreSubmission, Submission, UploadSubmission, UploadedFile,
@@ -115,6 +116,8 @@ impl Shop {
             amount_cents: Cents::new(cents),
             expires_at,
             reason: "paid".into(),
+            purchase: None,
+            available_cents: None,
             at: self.world.now,
         };
         let fact = CreditEvent::Granted(granted);

@@ -44,13 +44,23 @@ pub fn event_type(event: &Event) -> Option<WebhookEventType> {
         },
         Event::Credits(event) => match event {
             CreditEvent::Granted(granted) if granted.origin == LotOrigin::Purchase => {
-                Some(T::CreditsPurchased)
+                // An automatic top-up is told as what it is.
+                let by_hand = granted.purchase.as_ref().is_none_or(|of| !of.auto_top_up);
+                by_hand.then_some(T::CreditsPurchased)
             }
+            CreditEvent::LowBalance(_) => Some(T::CreditsLowBalance),
+            CreditEvent::ExpiringSoon(_) => Some(T::CreditsExpiringSoon),
+            CreditEvent::AutoToppedUp(_) => Some(T::CreditsAutoToppedUp),
             CreditEvent::Expired(_) => Some(T::CreditsExpired),
             CreditEvent::Granted(_)
             | CreditEvent::Held(_)
             | CreditEvent::Captured(_)
-            | CreditEvent::Released(_) => None,
+            | CreditEvent::Released(_)
+            | CreditEvent::TopUpRequested(_)
+            | CreditEvent::TopUpFailed(_)
+            | CreditEvent::CardSaved(_)
+            | CreditEvent::ChargedBack(_)
+            | CreditEvent::DebtSettled(_) => None,
         },
         Event::WebhookEndpoint(event) => match event {
             WebhookEndpointEvent::Failing(_) => Some(T::EndpointFailing),
@@ -66,7 +76,7 @@ pub fn event_type(event: &Event) -> Option<WebhookEventType> {
             | WebhookEndpointEvent::ReplayRequested(_)
             | WebhookEndpointEvent::ReplayCancelled(_) => None,
         },
-        Event::Organization(_) | Event::ApiKey(_) | Event::Worker(_) => None,
+        Event::Organization(_) | Event::ApiKey(_) | Event::Worker(_) | Event::Purchase(_) => None,
     }
 }
 

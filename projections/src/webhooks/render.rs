@@ -118,14 +118,49 @@ fn job(stream: StreamId, event: &JobEvent, state: &Job) -> Value {
 }
 
 fn credits(event: &CreditEvent) -> Value {
-    let (lot, amount) = match event {
-        CreditEvent::Granted(granted) => (granted.lot_id, granted.amount_cents),
-        CreditEvent::Expired(expired) => (expired.lot_id, expired.amount_cents),
-        CreditEvent::Held(_) | CreditEvent::Captured(_) | CreditEvent::Released(_) => {
-            return Value::Null;
+    let (mut data, balance) = match event {
+        CreditEvent::Granted(granted) => (
+            json!({
+                "lot_id": granted.lot_id,
+                "amount_cents": granted.amount_cents,
+                "purchase_id": granted.purchase.as_ref().map(|of| of.purchase_id),
+            }),
+            granted.available_cents,
+        ),
+        CreditEvent::Expired(expired) => (
+            json!({"lot_id": expired.lot_id, "amount_cents": expired.amount_cents}),
+            expired.available_cents,
+        ),
+        CreditEvent::ExpiringSoon(soon) => (
+            json!({
+                "lot_id": soon.lot_id,
+                "amount_cents": soon.amount_cents,
+                "expires_at": soon.expires_at,
+            }),
+            Some(soon.available_cents),
+        ),
+        CreditEvent::LowBalance(low) => {
+            (json!({"threshold_cents": low.threshold_cents}), Some(low.available_cents))
         }
+        CreditEvent::AutoToppedUp(topped_up) => (
+            json!({
+                "purchase_id": topped_up.purchase_id,
+                "amount_cents": topped_up.amount_cents,
+            }),
+            Some(topped_up.available_cents),
+        ),
+        CreditEvent::Held(_)
+        | CreditEvent::Captured(_)
+        | CreditEvent::Released(_)
+        | CreditEvent::TopUpRequested(_)
+        | CreditEvent::TopUpFailed(_)
+        | CreditEvent::CardSaved(_)
+        | CreditEvent::ChargedBack(_)
+        | CreditEvent::DebtSettled(_) => return Value::Null,
     };
-    json!({"object": "credits", "lot_id": lot, "amount_cents": amount, "balance_cents": null})
+    data["object"] = json!("credits");
+    data["balance_cents"] = json!(balance);
+    data
 }
 
 fn endpoint(stream: StreamId, event: &WebhookEndpointEvent, state: &WebhookEndpoint) -> Value {

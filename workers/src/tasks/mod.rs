@@ -1,15 +1,18 @@
 //! The effects, one file each.
 
+mod charge;
 mod deliver;
+mod payment_event;
 mod record;
 mod replay;
 mod score;
 
-use crate::reactors::{SubmissionTask, kinds};
+use crate::reactors::{ChargeTask, SubmissionTask, kinds};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::submissions::Submission;
 use firsthand_domain::{Command, Rejection, State, StreamId};
+use firsthand_eventstore::payment_events;
 use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_eventstore::{Answer, ExecuteError, IdempotencyKey, Meta, Reply, Request, read};
 use firsthand_projections::webhooks::replays;
@@ -18,6 +21,14 @@ use firsthand_projections::webhooks::replays;
 pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
     if task.kind == replays::TASK {
         return replay::perform(context, task).await;
+    }
+    if task.kind == payment_events::TASK {
+        return payment_event::perform(context, task).await;
+    }
+    if task.kind == kinds::CHARGE {
+        let charge: ChargeTask = serde_json::from_slice(&task.payload)
+            .map_err(|error| Trouble::Dead(error.to_string()))?;
+        return charge::perform(context, task, charge.purchase_id).await;
     }
     let payload: SubmissionTask =
         serde_json::from_slice(&task.payload).map_err(|error| Trouble::Dead(error.to_string()))?;

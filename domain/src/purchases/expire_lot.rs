@@ -1,6 +1,8 @@
-//! Expire a lot: take what is left of it, once its time is over. Held money never expires.
+//! Expire a lot: take what is left of it, once its time is over. Held money never expires. Stands
+//! here because a balance that falls may begin a purchase, and credits know no one.
 
-use super::events::{CreditEvent, CreditsExpired};
+use super::top_up::{Fall, watch};
+use crate::credits::{CreditEvent, CreditsExpired};
 use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{Book, LotId, StreamId};
 use crate::money::Cents;
@@ -23,6 +25,9 @@ impl Command for ExpireLot {
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
         let mut missing = Vec::new();
         need(view, self.book.stream(), &mut missing);
+        if let Book::Organization(id, _) = self.book {
+            need(view, StreamId::Organization(id), &mut missing);
+        }
         missing
     }
 
@@ -37,8 +42,14 @@ impl Command for ExpireLot {
         let event = CreditEvent::Expired(CreditsExpired {
             lot_id: lot.lot_id,
             amount_cents: lot.remaining,
+            available_cents: Some(account.available_at(context.now)),
             at: context.now,
         });
-        Ok(Changes::none().append(self.book.stream(), event))
+        let mut changes = Changes::none().append(self.book.stream(), event);
+        // It was not available any more, whether or not this was booked.
+        let fall =
+            Fall { after: account.available_at(context.now), cause: Some(self.lot_id.ulid()) };
+        watch(&mut changes, view, (self.book, account), fall, context);
+        Ok(changes)
     }
 }

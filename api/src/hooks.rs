@@ -1,0 +1,51 @@
+//! `POST /hooks/stripe`: what the payment provider tells us (spec section 3, 7).
+
+use crate::app::AppState;
+use crate::error::ApiError;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use firsthand_adapters::payments::inbound;
+use firsthand_domain::StreamId;
+use firsthand_domain::ids::PurchaseId;
+use firsthand_eventstore::payment_events::{self, NewPaymentEvent};
+use serde_json::{Value, json};
+
+/// The longest id that an event may have.
+const LONGEST_ID: usize = 255;
+
+/// Keeps an event whose signature is right and answers; a task acts on it. One that was told before
+/// is answered alike and changes nothing.
+pub(crate) async fn stripe(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    let header = headers.get("stripe-signature").and_then(|value| value.to_str().ok());
+    let now = app.now();
+    let environment = app
+        .payments
+        .verify(header.unwrap_or_default(), &body, now.unix_seconds())
+        .map_err(|refused| ApiError::SignatureRefused(refused.to_string()))?;
+    let event = inbound::read(&body).map_err(|_shape| ApiError::MalformedJson)?;
+    if event.id.is_empty() || event.id.len() > LONGEST_ID {
+        return Err(ApiError::field("id", "must have 1 to 255 characters"));
+    }
+    let purchase = event.purchase_id.as_deref().and_then(|id| id.parse::<PurchaseId>().ok());
+    let part = purchase.map_or(0, |id| app.store().part_of(StreamId::Purchase(id)));
+    let new = payment_events::receive(
+        app.store(),
+        NewPaymentEvent {
+            part,
+            event_id: &event.id,
+            event_type: &event.event_type,
+            purchase_id: event.purchase_id.as_deref(),
+            received_at: now.micros(),
+            payload: &body,
+            environment,
+        },
+    )
+    .await?;
+    Ok(Json(json!({"received": true, "duplicate": !new})))
+}

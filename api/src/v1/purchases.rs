@@ -1,0 +1,246 @@
+//! Purchases of credits (spec sections 7 and 21).
+
+use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
+use crate::error::{ApiError, chain};
+use crate::extract::{BillingRead, BillingWrite, Can, Id, JsonBody, Keyed, ListQuery, Paging};
+use crate::views::{CheckoutView, ListView, PurchaseView};
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::response::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use firsthand_adapters::payments::NewSession;
+use firsthand_domain::ids::PurchaseId;
+use firsthand_domain::purchases::{
+    OpenPurchase, Pack, Purchase, PurchaseKind, PurchaseSessionCreated, RecordSession, Session,
+    pack,
+};
+use firsthand_domain::{Book, Cents, State as StreamState, StreamId};
+use firsthand_eventstore::{Answer, IdempotencyKey, Meta, Reply, Request};
+use firsthand_projections::PageRequest;
+use firsthand_projections::states::{self, Filter};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use url::Url;
+
+/// The longest answer of ours that is only an id.
+const ID_LENGTH: usize = 64;
+/// Open purchases that are looked through for one to go on with.
+const RECENT: i64 = 20;
+
+/// What to buy, and where the buyer comes back to.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct PurchaseRequest {
+    amount_cents: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    success_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cancel_url: Option<String>,
+}
+
+impl PurchaseRequest {
+    fn check(&self) -> Result<Pack, ApiError> {
+        for (field, url) in [("success_url", &self.success_url), ("cancel_url", &self.cancel_url)] {
+            let Some(url) = url else { continue };
+            let good = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
+            if !good || url.len() > 2_048 {
+                return Err(ApiError::field(field, "must be an http or https URL"));
+            }
+        }
+        pack(Cents::new(self.amount_cents)).ok_or_else(|| {
+            ApiError::field("amount_cents", "must be one of 1000, 2500, 5000, 10000, 25000")
+        })
+    }
+}
+
+/// Reads a purchase of a book; another book's does not exist for this one.
+async fn read(app: &AppState, book: Book, id: PurchaseId) -> Result<Purchase, ApiError> {
+    let found = states::get(app.store(), book, StreamId::Purchase(id)).await?;
+    match found.map(|found| found.state) {
+        Some(StreamState::Purchase(purchase)) if purchase.exists() => Ok(*purchase),
+        _ => Err(ApiError::NotFound("purchase")),
+    }
+}
+
+/// Finds a checkout of that pack that can still be paid: a client that repeats its request without
+/// a key goes on with it.
+async fn open(app: &AppState, book: Book, pack: Pack) -> Result<Option<PurchaseId>, ApiError> {
+    let filter = Filter { statuses: vec!["open".to_owned()], ..Filter::default() };
+    let request = PageRequest { limit: RECENT, after: None };
+    let found = states::list(app.store(), book, "purchase", &filter, &request).await?;
+    let now = app.now();
+    Ok(found.items.into_iter().find_map(|item| match (item.stream, item.state) {
+        (StreamId::Purchase(id), StreamState::Purchase(purchase)) => {
+            let payable = purchase.session.as_ref().is_none_or(|session| session.expires_at > now);
+            let wanted = purchase.kind == PurchaseKind::Checkout && purchase.amount == pack.amount;
+            (payable && wanted).then_some(id)
+        }
+        _ => None,
+    }))
+}
+
+/// Returns where a purchase can be paid; asks the provider for a page if it has none yet.
+async fn session(
+    app: &AppState,
+    context: &RequestContext,
+    (book, id): (Book, PurchaseId),
+    request: &PurchaseRequest,
+) -> Result<(Purchase, Session), ApiError> {
+    let purchase = read(app, book, id).await?;
+    if let Some(session) = purchase.session.clone() {
+        return Ok((purchase, session));
+    }
+    let Book::Organization(_, environment) = book else {
+        return Err(ApiError::NotFound("purchase"));
+    };
+    let account = app.payments.of(environment).ok_or(ApiError::PaymentsUnavailable)?;
+    let credits = app.ledger.current(book.stream()).await?;
+    let customer = match &*credits {
+        StreamState::Credits(credits) => credits.card.as_ref().map(|card| card.customer.clone()),
+        _ => None,
+    };
+    let back = format!("{}/v1/billing/purchases/{id}", app.public_url);
+    let created = account
+        .create_session(&NewSession {
+            purchase_id: id.to_string(),
+            amount: purchase.amount.get(),
+            product: format!(
+                "{} FirstHandAPI credits",
+                purchase.amount.get() + purchase.bonus.get()
+            ),
+            customer,
+            success_url: request.success_url.clone().unwrap_or_else(|| back.clone()),
+            cancel_url: request.cancel_url.clone().unwrap_or(back),
+        })
+        .await
+        .map_err(|error| ApiError::PaymentsFailed(error.to_string()))?;
+    let session = PurchaseSessionCreated {
+        session_id: created.id,
+        url: created.url,
+        expires_at: created.expires_at,
+    };
+    let command = Request {
+        command: Box::new(RecordSession { purchase_id: id, session }),
+        render: Box::new(|_view, _outcome| Answer::done()),
+        meta: Meta {
+            actor: "system:checkout".to_owned(),
+            request_id: context.id.to_string(),
+            key: None,
+        },
+    };
+    if let Reply::Decided { outcome: Err(rejection), .. } =
+        app.ledger.execute(StreamId::Purchase(id), command).await?
+    {
+        return Err(rejection.into());
+    }
+    let purchase = read(app, book, id).await?;
+    let session = purchase.session.clone();
+    let session = session.ok_or_else(|| ApiError::Internal(format!("{id} has no session")))?;
+    Ok((purchase, session))
+}
+
+/// Opens a purchase, or finds the one that a repeat goes on with. `Err` holds an answer that is
+/// final: a refusal.
+async fn begin(
+    app: &AppState,
+    context: &RequestContext,
+    buyer: &Can<BillingWrite>,
+    pack: Pack,
+    key: Option<IdempotencyKey>,
+) -> Result<Result<(PurchaseId, Parts), Response>, ApiError> {
+    let book = buyer.book();
+    // A repeat that comes before its first has ended must find what that one opens.
+    let _one_at_a_time = app.opening_purchase.lock().await;
+    if key.is_none()
+        && let Some(id) = open(app, book, pack).await?
+    {
+        let (mut parts, _empty) = StatusCode::OK.into_response().into_parts();
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return Ok(Ok((id, parts)));
+    }
+    let purchase_id = PurchaseId::in_slot(app.mint(), buyer.organization_id.slot());
+    let call = Call {
+        command: OpenPurchase { book, purchase_id, pack },
+        stream: StreamId::Purchase(purchase_id),
+        actor: buyer.actor(),
+        key,
+    };
+    let answer =
+        call.answer(app, context, StatusCode::OK, move |_view| Ok(to_json(&purchase_id))).await?;
+    if answer.status() != StatusCode::OK {
+        return Ok(Err(answer));
+    }
+    let (parts, named) = answer.into_parts();
+    let internal = |error: &dyn std::error::Error| ApiError::Internal(chain(error));
+    let named = to_bytes(named, ID_LENGTH).await.map_err(|error| internal(&error))?;
+    let id = serde_json::from_slice(&named).map_err(|error| internal(&error))?;
+    Ok(Ok((id, parts)))
+}
+
+/// `POST /v1/billing/credits/purchase`: opens a checkout. The credits come with the payment.
+pub(crate) async fn purchase(
+    State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
+    buyer: Can<BillingWrite>,
+    keyed: Keyed,
+    JsonBody(request): JsonBody<PurchaseRequest>,
+) -> Result<Response, ApiError> {
+    let pack = request.check()?;
+    app.payments.of(buyer.environment).ok_or(ApiError::PaymentsUnavailable)?;
+    let book = buyer.book();
+    let key = keyed.key(&book.to_string(), &request);
+    let (id, parts) = match begin(&app, &context, &buyer, pack, key).await? {
+        Ok(begun) => begun,
+        Err(answer) => return Ok(answer),
+    };
+    let (purchase, session) = session(&app, &context, (book, id), &request).await?;
+    let body = to_json(&CheckoutView::new(id, &purchase, &session));
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+/// `GET /v1/billing/purchases/{id}`
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    buyer: Can<BillingRead>,
+    Id(id): Id<PurchaseId>,
+) -> Result<Json<PurchaseView>, ApiError> {
+    let purchase = read(&app, buyer.book(), id).await?;
+    Ok(Json(PurchaseView::new(id, &purchase)))
+}
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PurchasesQuery {
+    status: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// `GET /v1/billing/purchases`: newest first.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    buyer: Can<BillingRead>,
+    ListQuery(query): ListQuery<PurchasesQuery>,
+) -> Result<Json<ListView<PurchaseView>>, ApiError> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor };
+    let mut filter = Filter::default();
+    if let Some(status) = query.status {
+        if !matches!(status.as_str(), "open" | "paid" | "failed") {
+            return Err(ApiError::field("status", "must be open, paid or failed"));
+        }
+        filter.statuses.push(status);
+    }
+    let request = paging.by_id::<PurchaseId>()?;
+    let page = states::list(app.store(), buyer.book(), "purchase", &filter, &request).await?;
+    let page = page.map(|item| match (item.stream, item.state) {
+        (StreamId::Purchase(id), StreamState::Purchase(purchase)) => {
+            PurchaseView::new(id, &purchase)
+        }
+        _ => PurchaseView::new(PurchaseId::default(), &Purchase::default()),
+    });
+    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+}

@@ -1,0 +1,78 @@
+//! What the tests of purchases begin with: checkouts, payments, and the embedded gateway's API.
+
+use firsthand_tests::http::{Api, Reply};
+use firsthand_tests::shape::text;
+use firsthand_tests::{Server, Wait};
+use serde_json::{Value, json};
+
+pub const PURCHASE: &str = "/v1/billing/credits/purchase";
+pub const PURCHASES: &str = "/v1/billing/purchases";
+
+/// Opens a checkout.
+pub async fn opened(api: &Api, amount: i64) -> Value {
+    api.post(PURCHASE, &json!({"amount_cents": amount})).await.ok(200)
+}
+
+/// Pays a checkout on its page.
+pub async fn checkout(session: &Value, card: &str) -> Reply {
+    let url = text(session, "checkout_url");
+    let (base, path) = url.split_once("/checkout/").expect("a checkout's URL");
+    let body = if card.is_empty() { json!({}) } else { json!({"card": card}) };
+    Api::anonymous(base).post(&format!("/checkout/{path}/pay"), &body).await
+}
+
+/// A purchase once it is as wanted.
+pub async fn once(api: &Api, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut wait = Wait::until(what);
+    loop {
+        let seen = api.get(&format!("{PURCHASES}/{id}")).await.ok(200);
+        if wanted(&seen) {
+            return seen;
+        }
+        wait.not_yet(&seen).await;
+    }
+}
+
+/// A purchase once it is paid.
+pub async fn paid(api: &Api, id: &str) -> Value {
+    once(api, id, "the purchase is paid", |seen| seen["status"] == "paid").await
+}
+
+/// Buys a pack and returns the purchase's id.
+pub async fn bought(api: &Api, amount: i64) -> String {
+    bought_with(api, amount, "").await
+}
+
+/// [`bought`] with a card.
+pub async fn bought_with(api: &Api, amount: i64, card: &str) -> String {
+    let session = opened(api, amount).await;
+    checkout(&session, card).await.ok(200);
+    let id = text(&session, "id").to_owned();
+    paid(api, &id).await;
+    id
+}
+
+/// The embedded gateway's API, called as the operator's own tools would.
+pub fn gateway(server: &Server, live: bool) -> Api {
+    let environment = if live { "live" } else { "test" };
+    let path = server.data_dir.join(format!("payments.{environment}.key"));
+    let secret = std::fs::read_to_string(path).expect("the gateway's key");
+    let base = format!("{}/embedded/payments", server.base_url);
+    Api::anonymous(&base).with_token(&format!("sk_{environment}_{}", secret.trim()))
+}
+
+/// Refunds a purchase, wholly or in part, and waits until so much is gone.
+pub async fn refunded(api: &Api, server: &Server, id: &str, amount: Option<i64>, gone: i64) {
+    let seen = api.get(&format!("{PURCHASES}/{id}")).await.ok(200);
+    let mut form = format!("payment_intent={}", text(&seen, "external_ref"));
+    if let Some(amount) = amount {
+        form = format!("{form}&amount={amount}");
+    }
+    gateway(server, true).post_form("/v1/refunds", &form).await.ok(200);
+    once(api, id, "the refund is booked", |seen| seen["charged_back_cents"] == gone).await;
+}
+
+/// POSTs bytes with a Stripe signature.
+pub async fn raw_post(server: &Server, path: &str, signature: &str, body: &str) -> Reply {
+    Api::anonymous(&server.base_url).post_signed(path, signature, body).await
+}

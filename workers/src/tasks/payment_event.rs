@@ -1,0 +1,110 @@
+//! Act on what the payment provider told us. Whatever is told twice, late or in another order is
+//! booked once: the commands know what is booked already.
+
+use super::charge::{account, booking, purchase};
+use super::report;
+use crate::runner::{Trouble, WorkerContext};
+use firsthand_adapters::ids::mint;
+use firsthand_adapters::payments::PaymentError;
+use firsthand_adapters::payments::inbound::{self, Fact, Inbound};
+use firsthand_domain::ids::{LotId, PurchaseId};
+use firsthand_domain::purchases::{EndPurchase, PurchaseStatus, ReversePurchase};
+use firsthand_domain::{Book, Cents, Environment, StreamId};
+use firsthand_eventstore::payment_events::{self, PaymentEventTask};
+use firsthand_eventstore::tasks::LeasedTask;
+
+/// How often a refund waits for the payment that it takes back.
+const PATIENCE: i32 = 12;
+
+/// Finds the purchase that an event is about: it names it, or the payment that it names does.
+async fn subject(
+    context: &WorkerContext,
+    environment: Environment,
+    event: &Inbound,
+) -> Result<Option<PurchaseId>, Trouble> {
+    if let Some(id) = event.purchase_id.as_deref().and_then(|id| id.parse().ok()) {
+        return Ok(Some(id));
+    }
+    let (Fact::Refunded { payment, .. } | Fact::Disputed { payment, .. }) = &event.fact else {
+        return Ok(None);
+    };
+    let Some(account) = context.payments.of(environment) else {
+        return Err(Trouble::Retry("no payment provider is configured".to_owned()));
+    };
+    match account.payment(payment).await {
+        Ok(payment) => Ok(payment.purchase_id.and_then(|id| id.parse().ok())),
+        Err(PaymentError::Unreachable(why)) => Err(Trouble::Retry(why)),
+        Err(PaymentError::Refused { .. } | PaymentError::Declined(_)) => Ok(None),
+    }
+}
+
+/// Acts on an event, and records what became of it.
+pub(super) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
+    let known: PaymentEventTask =
+        serde_json::from_slice(&task.payload).map_err(|error| Trouble::Dead(error.to_string()))?;
+    let store = context.ledger.store();
+    let Some(payload) = payment_events::payload(store, task.part, &known.event_id).await? else {
+        return Err(Trouble::Dead("the event is not there".to_owned()));
+    };
+    let event = inbound::read(&payload).map_err(|error| Trouble::Dead(error.to_string()))?;
+    let outcome = match (&event.fact, subject(context, known.environment, &event).await?) {
+        (Fact::Other, _) => "ignored",
+        (_, None) => "unknown",
+        (_, Some(id)) => act(context, task, (id, known.environment), &event).await?,
+    };
+    payment_events::settle(store, task.part, &known.event_id, outcome).await?;
+    Ok(())
+}
+
+/// Acts on an event about a purchase; returns what became of it.
+async fn act(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    (id, environment): (PurchaseId, Environment),
+    event: &Inbound,
+) -> Result<&'static str, Trouble> {
+    let Some(purchase) = purchase(context, id).await? else { return Ok("unknown") };
+    // A key of the test mode must not move real money.
+    if !matches!(purchase.book, Book::Organization(_, of) if of == environment) {
+        return Ok("refused");
+    }
+    let stream = StreamId::Purchase(id);
+    match &event.fact {
+        Fact::SessionPaid { payment, amount } | Fact::PaymentSucceeded { payment, amount } => {
+            if Cents::new(*amount) != purchase.amount {
+                tracing::error!(purchase.id = %id, paid = amount, "another amount was paid");
+                return Ok("refused");
+            }
+            if purchase.status == PurchaseStatus::Paid {
+                return Ok("booked");
+            }
+            let card = match account(context, purchase.book)?.payment(payment).await {
+                Ok(payment) => payment.card,
+                Err(PaymentError::Unreachable(why)) => return Err(Trouble::Retry(why)),
+                Err(PaymentError::Refused { .. } | PaymentError::Declined(_)) => None,
+            };
+            let command = booking(context, id, payment, *amount, card);
+            report(context, task, stream, command).await?;
+        }
+        Fact::SessionExpired => {
+            let command = EndPurchase { purchase_id: id, code: "expired".to_owned() };
+            report(context, task, stream, command).await?;
+        }
+        Fact::Refunded { charge: reference, total, .. }
+        | Fact::Disputed { dispute: reference, total, .. } => {
+            if purchase.status != PurchaseStatus::Paid && task.attempts >= PATIENCE {
+                tracing::error!(purchase.id = %id, reference, "money went back that never came");
+                return Ok("refused");
+            }
+            let command = ReversePurchase {
+                purchase_id: id,
+                reference: reference.clone(),
+                total: Cents::new(*total),
+                lot_id: LotId::in_slot(mint((context.clock)()), id.slot()),
+            };
+            report(context, task, stream, command).await?;
+        }
+        Fact::Other => return Ok("ignored"),
+    }
+    Ok("booked")
+}
