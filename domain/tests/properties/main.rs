@@ -18,6 +18,7 @@ mod completion;
 mod coverage;
 mod edge_keys;
 mod edge_lots;
+mod edge_purchases;
 mod edge_races;
 mod edge_submissions;
 mod edge_workers;
