@@ -45,7 +45,8 @@ class Product:
 
         Thread(target=read, daemon=True).start()
         try:
-            self.base_url: str = json.loads(lines.get(timeout=STARTS_WITHIN_SECONDS))["base_url"]
+            self.ready: dict[str, Any] = json.loads(lines.get(timeout=STARTS_WITHIN_SECONDS))
+            self.base_url: str = self.ready["base_url"]
         except (Empty, ValueError, KeyError) as error:
             self.stop()
             raise RuntimeError(f"firsthand dev did not say where it is: {self.log()}") from error

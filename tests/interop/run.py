@@ -19,6 +19,7 @@ from pathlib import Path
 from firsthandapi import FirstHandClient
 
 import one_request
+import payments
 import rotations
 from checks import Checks
 from libraries import SIGNATURE, Libraries, Request
@@ -69,6 +70,7 @@ def journey(checks: Checks, libraries: Libraries, binary: Path, seed: int) -> No
                 run = rotations.Run(checks, libraries, receiver, random.Random(seed))
                 first_delivery(run, product, client, key)
                 rotations.check(run, product, client, key)
+                payments.check(checks, product, client, key)
         except Exception:
             print(product.log(), file=sys.stderr)
             raise
