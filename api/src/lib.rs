@@ -29,8 +29,7 @@ pub fn router(app: AppState) -> Router {
     Router::new()
         .merge(buyer())
         .merge(worker::router())
-        .route("/internal/operator/grants", post(operator::grant_credits))
-        .route("/internal/operator/trial_balance", get(operator::trial_balance))
+        .merge(operator::router())
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -65,6 +64,8 @@ fn buyer() -> Router<AppState> {
         .route("/v1/billing/credits", get(v1::billing::credits))
         .route("/v1/billing/balance", get(v1::billing::credits))
         .route("/v1/billing/transactions", get(v1::billing::transactions))
+        .route("/v1/billing/statements/{month}", get(v1::statements::get))
+        .route("/v1/billing/export", get(v1::exports::export))
         .route(
             "/v1/organization/settings",
             get(v1::organization::settings).patch(v1::organization::change_settings),

@@ -17,5 +17,5 @@ pub use events::{
 };
 pub use expire::ExpireLot;
 pub use grant::{FREE_GRANT, GrantCredits, SANDBOX_GRANT, issue};
-pub use postings::{Account, Posting, postings};
+pub use postings::{Account, Posting, debit, ledger_branch, postings};
 pub use state::{CreditAccount, Lot};
