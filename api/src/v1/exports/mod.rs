@@ -33,8 +33,7 @@ const ACCOUNTS: i64 = 2_000;
 const OPENING: &str = "Equity:Opening-Balances";
 
 /// How an export is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Csv,
     Ndjson,
@@ -174,7 +173,7 @@ impl Export {
                     return None;
                 }
                 match export.page().await {
-                    // Nothing on this page: an empty chunk would end the answer.
+                    // Nothing to send: on to the next page.
                     Ok(text) if text.is_empty() => (),
                     Ok(text) => return Some((Ok(Bytes::from(text)), export)),
                     Err(error) => {
