@@ -46,10 +46,10 @@ impl BalanceView {
         let amounts = AmountsView::new(at.available_cents, at.held_cents);
         Self {
             object: "credit_balance",
-            available_cents: amounts.available_cents,
-            held_cents: amounts.held_cents,
-            total_cents: amounts.total_cents,
-            balance_cents: amounts.available_cents,
+            available_cents: amounts.available,
+            held_cents: amounts.held,
+            total_cents: amounts.total,
+            balance_cents: amounts.available,
             currency: "usd",
             environment,
             livemode: environment == Environment::Live,
@@ -62,17 +62,19 @@ impl BalanceView {
 /// What is available, what is held, and both together.
 #[derive(Debug, Serialize)]
 pub(crate) struct AmountsView {
-    available_cents: Cents,
-    held_cents: Cents,
-    total_cents: Cents,
+    #[serde(rename = "available_cents")]
+    available: Cents,
+    #[serde(rename = "held_cents")]
+    held: Cents,
+    #[serde(rename = "total_cents")]
+    total: Cents,
 }
 
 impl AmountsView {
     /// Makes the view of two amounts in cents.
     pub(crate) fn new(available: i64, held: i64) -> Self {
-        let (available_cents, held_cents) = (Cents::new(available), Cents::new(held));
-        let total_cents = [available_cents, held_cents].into_iter().sum();
-        Self { available_cents, held_cents, total_cents }
+        let (available, held) = (Cents::new(available), Cents::new(held));
+        Self { available, held, total: [available, held].into_iter().sum() }
     }
 }
 

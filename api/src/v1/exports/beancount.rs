@@ -19,12 +19,14 @@ fn quoted(text: &str) -> String {
 /// Writes an entry; what else there is to say stands in its metadata.
 pub(super) fn write(entry: &JournalEntry) -> String {
     let mut text = format!("{} * {}\n", entry.day(), quoted(&entry.description));
-    for (name, fact) in entry.facts() {
-        text.push_str(&format!("  {name}: {}\n", quoted(&fact)));
-    }
-    for posting in &entry.postings {
-        text.push_str(&format!("  {}  {} USD\n", posting.account, decimal(posting.amount)));
-    }
+    let facts = entry.facts().into_iter();
+    text.extend(facts.map(|(name, fact)| format!("  {name}: {}\n", quoted(&fact))));
+    text.extend(
+        entry
+            .postings
+            .iter()
+            .map(|posting| format!("  {}  {} USD\n", posting.account, decimal(posting.amount))),
+    );
     text.push('\n');
     text
 }

@@ -21,12 +21,13 @@ pub(super) fn write(entry: &JournalEntry) -> String {
     let mut text = format!("{} * ({}) {}", entry.day(), entry.id, plain(&entry.description));
     text.truncate(text.trim_end().len());
     text.push('\n');
-    for (name, fact) in entry.facts() {
-        text.push_str(&format!("    ; {name}:{fact}\n"));
-    }
-    for posting in &entry.postings {
-        text.push_str(&format!("    {}  {} USD\n", posting.account, decimal(posting.amount)));
-    }
+    text.extend(entry.facts().into_iter().map(|(name, fact)| format!("    ; {name}:{fact}\n")));
+    text.extend(
+        entry
+            .postings
+            .iter()
+            .map(|posting| format!("    {}  {} USD\n", posting.account, decimal(posting.amount))),
+    );
     text.push('\n');
     text
 }
