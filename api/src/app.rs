@@ -1,5 +1,6 @@
 //! What handlers share.
 
+use crate::error::ApiError;
 use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::secrets::Secrets;
@@ -131,6 +132,27 @@ impl AppState {
     pub(crate) async fn catch_up_all(&self) {
         let parts = self.store().all_parts().map(|part| self.catch_up_part(part));
         futures_util::future::join_all(parts).await;
+    }
+
+    /// Like [`Self::catch_up`], for what must not be answered from less: money as of an instant.
+    pub(crate) async fn must_catch_up(&self, book: Book) -> Result<(), ApiError> {
+        self.must_catch_up_part(self.store().part_of_book(book)).await
+    }
+
+    /// Like [`Self::must_catch_up`], for all parts.
+    pub(crate) async fn must_catch_up_all(&self) -> Result<(), ApiError> {
+        let parts = self.store().all_parts().map(|part| self.must_catch_up_part(part));
+        futures_util::future::try_join_all(parts).await?;
+        Ok(())
+    }
+
+    async fn must_catch_up_part(&self, part: i16) -> Result<(), ApiError> {
+        let Some(head) = self.ledger.head(part).map(|head| *head.borrow()) else { return Ok(()) };
+        if self.read_models.reach(self.store(), part, head, PATIENCE).await? {
+            return Ok(());
+        }
+        tracing::warn!(part, head, "the read models are behind: a report is refused");
+        Err(ApiError::Unavailable)
     }
 
     async fn catch_up_part(&self, part: i16) {

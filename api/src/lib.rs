@@ -31,8 +31,7 @@ pub fn router(app: AppState) -> Router {
         .merge(buyer())
         .merge(worker::router())
         .route("/hooks/stripe", post(hooks::stripe))
-        .route("/internal/operator/grants", post(operator::grant_credits))
-        .route("/internal/operator/trial_balance", get(operator::trial_balance))
+        .merge(operator::router())
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -71,6 +70,8 @@ fn buyer() -> Router<AppState> {
         .route("/v1/billing/purchase", post(v1::purchases::purchase))
         .route("/v1/billing/purchases", get(v1::purchases::list))
         .route("/v1/billing/purchases/{id}", get(v1::purchases::get))
+        .route("/v1/billing/statements/{month}", get(v1::statements::get))
+        .route("/v1/billing/export", get(v1::exports::export))
         .route(
             "/v1/organization/settings",
             get(v1::organization::settings).patch(v1::organization::change_settings),

@@ -5,6 +5,7 @@ use firsthand_domain::ids::LotId;
 use firsthand_domain::{Book, Event};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
+use firsthand_eventstore::read::events_after;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -96,6 +97,47 @@ impl Folded {
             | CreditEvent::CardSaved(_) => (),
         }
     }
+}
+
+/// What has happened to lots within a span, lot by lot.
+#[derive(Debug, Default)]
+pub(crate) struct Since {
+    pub(crate) books: Vec<String>,
+    pub(crate) lots: Vec<String>,
+    pub(crate) remaining: Vec<i64>,
+    pub(crate) held: Vec<i64>,
+}
+
+/// Folds what has happened to a part's lots above one position and up to another.
+pub(crate) async fn since(
+    connection: &mut PgConnection,
+    part: i16,
+    after: i64,
+    until: i64,
+) -> Result<Since, StoreError> {
+    let mut folded = Folded::default();
+    let mut at = after;
+    while at < until {
+        let page = (until - at).min(crate::projector::PAGE);
+        let events = events_after(connection, part, at, page).await?;
+        let Some(last) = events.last() else { break };
+        at = last.position;
+        for recorded in &events {
+            if let Event::Credits(event) = &recorded.event {
+                folded.fold(recorded, event);
+            }
+        }
+        // Lots that were issued meanwhile had nothing before.
+        folded.issued.clear();
+    }
+    let mut since = Since::default();
+    for ((book, lot), delta) in folded.deltas {
+        since.books.push(book.to_string());
+        since.lots.push(lot.to_string());
+        since.remaining.push(delta.remaining);
+        since.held.push(delta.held);
+    }
+    Ok(since)
 }
 
 /// Writes what a batch changes: new lots, then one update for each lot that moved.

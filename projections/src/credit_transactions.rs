@@ -247,16 +247,62 @@ async fn insert(
     Ok(())
 }
 
-/// Lists a book's movements, newest first. `after` is a position.
+/// Which movements are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of that type.
+    pub transaction_type: Option<String>,
+    /// Of that job.
+    pub job_id: Option<String>,
+    /// Recorded after that instant, in microseconds since the epoch.
+    pub created_after: Option<i64>,
+    /// Recorded before that instant.
+    pub created_before: Option<i64>,
+    /// Before that position.
+    pub before: Option<i64>,
+}
+
+/// Returns the position of a book's last movement that was recorded at or before an instant, or 0.
+async fn position_at(
+    connection: &mut PgConnection,
+    part: i16,
+    book: Book,
+    instant: i64,
+) -> Result<i64, StoreError> {
+    let found = sqlx::query_scalar!(
+        "select position
+         from credit_transactions
+         where part = $1 and book = $2 and created_at <= $3
+         order by created_at desc
+         limit 1",
+        part,
+        book.to_string(),
+        instant
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Lists a book's movements, newest first. Instants become positions first, so that a page is read
+/// from the key whatever the filter.
 pub async fn list(
     store: &Store,
     book: Book,
-    transaction_type: Option<&str>,
-    job_id: Option<&str>,
-    after: Option<i64>,
+    filter: &Filter,
     limit: i64,
 ) -> Result<Page<CreditTransactionRow>, StoreError> {
+    let part = store.part_of_book(book);
     let mut transaction = store.tenant(book).await?;
+    let first = match filter.created_after {
+        None => 0,
+        Some(after) => position_at(&mut transaction, part, book, after).await?,
+    };
+    let last = match filter.created_before {
+        None => i64::MAX,
+        Some(before) => position_at(&mut transaction, part, book, before.saturating_sub(1)).await?,
+    };
+    let last = filter.before.map_or(last, |before| last.min(before.saturating_sub(1)));
     let rows = sqlx::query!(
         "select position, type as transaction_type, amount_cents, available_delta_cents,
                 held_delta_cents, balance_after_cents, held_after_cents, description, lot_id,
@@ -265,14 +311,15 @@ pub async fn list(
          where part = $1 and book = $2
            and ($3::text is null or type = $3)
            and ($4::text is null or job_id = $4)
-           and ($5::bigint is null or position < $5)
+           and position > $5 and position <= $6
          order by position desc
-         limit $6",
-        store.part_of_book(book),
+         limit $7",
+        part,
         book.to_string(),
-        transaction_type,
-        job_id,
-        after,
+        filter.transaction_type,
+        filter.job_id,
+        first,
+        last,
         limit + 1
     )
     .fetch_all(&mut *transaction)

@@ -4,7 +4,6 @@ use firsthand_domain::Event;
 use firsthand_domain::credits::postings;
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
-use serde::Serialize;
 use sqlx::PgConnection;
 use std::sync::Arc;
 
@@ -43,32 +42,4 @@ pub(crate) async fn project(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// The balance of one kind of account over all books of a part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TrialBalanceRow {
-    /// The kind of account.
-    pub account: String,
-    /// Its balance in cents.
-    pub balance_cents: i64,
-}
-
-/// Returns the balance of each kind of account over all books. They sum to zero.
-pub async fn trial_balance(
-    store: &firsthand_eventstore::Store,
-) -> Result<Vec<TrialBalanceRow>, StoreError> {
-    let rows = sqlx::query!(
-        r#"select split_part(account, ':', 1) as "account!",
-                  sum(amount_cents)::bigint as "balance_cents!"
-           from journal
-           group by 1
-           order by 1"#
-    )
-    .fetch_all(store.writer())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| TrialBalanceRow { account: row.account, balance_cents: row.balance_cents })
-        .collect())
 }

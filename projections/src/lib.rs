@@ -10,6 +10,7 @@ pub mod available_jobs;
 pub mod credit_lots;
 pub mod credit_transactions;
 pub mod files;
+pub mod finance;
 pub mod journal;
 pub mod page;
 pub mod projector;

@@ -72,6 +72,8 @@ async fn gates(buyer: &Buyer) -> Vec<Gate> {
         get("/v1/billing/credits".into(), &["usage:read", "billing:read"]),
         get("/v1/billing/balance".into(), &["usage:read", "billing:read"]),
         get("/v1/billing/transactions".into(), &["usage:read", "billing:read"]),
+        get("/v1/billing/statements/2020-01".into(), &["usage:read", "billing:read"]),
+        get("/v1/billing/export".into(), &["usage:read", "billing:read"]),
         get("/v1/audit-events".into(), &["audit:read"]),
     ]
 }

@@ -52,7 +52,7 @@ fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
 }
 
 /// A Python of 3.11 or later that can make an environment; installed if there is none.
-fn python() -> Result<&'static str> {
+pub(crate) fn python() -> Result<&'static str> {
     // What stands first in the path may be another one than the system's.
     let found = || {
         let names = ["python3", "/usr/bin/python3"];

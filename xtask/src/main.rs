@@ -3,6 +3,7 @@
 
 mod apt;
 mod interop;
+mod ledgers;
 mod postgres;
 mod queries;
 
@@ -14,6 +15,8 @@ const HELP: &str = "cargo xtask <command>
   test         install what is missing, then everything that must hold: formatting, lints, the
                demo twice, generated files, every test
   interop      install what is missing, then have foreign libraries verify webhooks' signatures
+  ledgers      install what is missing, then have hledger and beancount check exports and compare
+               their balances with ours
   generate     renew .sqlx from the queries and the migrations
   fmt          format everything
   lint         clippy with the workspace's lints";
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         "demo" => demo(&rest),
         "test" => test(),
         "interop" => interop::test(),
+        "ledgers" => ledgers::test(),
         "generate" => queries::generate(),
         "fmt" => cargo(&["fmt", "--all"]),
         "lint" => lint(),

@@ -2,20 +2,34 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{BillingRead, Can, ListQuery, Paging, bad_cursor};
+use crate::extract::{BillingRead, Can, ListQuery, Paging, bad_cursor, instant, past};
 use crate::views::{BalanceView, ListView, TransactionView, transaction_position};
 use axum::Json;
 use axum::extract::State;
-use firsthand_domain::State as StreamState;
 use firsthand_domain::ids::JobId;
-use firsthand_projections::credit_transactions;
+use firsthand_domain::{State as StreamState, Timestamp};
+use firsthand_projections::credit_transactions::{self, Filter};
+use firsthand_projections::finance::balances;
 use serde::Deserialize;
 
-/// `GET /v1/billing/credits`
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct BalanceQuery {
+    as_of: Option<String>,
+}
+
+/// `GET /v1/billing/credits`: the balance now, or what was booked by an instant.
 pub(crate) async fn credits(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,
+    ListQuery(query): ListQuery<BalanceQuery>,
 ) -> Result<Json<BalanceView>, ApiError> {
+    if let Some(text) = &query.as_of {
+        let as_of = past(&app, "as_of", text)?;
+        app.must_catch_up(buyer.book()).await?;
+        let balance = balances::at(app.store(), buyer.book(), as_of.micros()).await?;
+        return Ok(Json(BalanceView::as_of(as_of, balance, buyer.environment)));
+    }
     let state = app.ledger.current(buyer.book().stream()).await?;
     match &*state {
         StreamState::Credits(account) => {
@@ -31,6 +45,8 @@ pub(crate) struct TransactionsQuery {
     #[serde(rename = "type")]
     transaction_type: Option<String>,
     job_id: Option<String>,
+    created_after: Option<String>,
+    created_before: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
@@ -59,18 +75,28 @@ pub(crate) async fn transactions(
     let book = buyer.book();
     let paging = Paging { limit: query.limit, cursor: query.cursor };
     let limit = paging.limit()?;
-    let after = match &paging.cursor {
+    let before = match &paging.cursor {
         None => None,
         Some(text) => Some(transaction_position(text).ok_or_else(bad_cursor)?),
     };
     let wanted = query.transaction_type.as_deref().map(transaction_type).transpose()?;
+    let micros = |field, text: Option<&str>| {
+        text.map(|text| instant(field, text)).transpose().map(|at| at.map(Timestamp::micros))
+    };
+    let created_after = micros("created_after", query.created_after.as_deref())?;
+    let created_before = micros("created_before", query.created_before.as_deref())?;
     if let Some(job) = &query.job_id {
         job.parse::<JobId>().map_err(|_invalid| ApiError::field("job_id", "must be a job's id"))?;
     }
+    let filter = Filter {
+        transaction_type: wanted.map(ToOwned::to_owned),
+        job_id: query.job_id,
+        created_after,
+        created_before,
+        before,
+    };
     app.catch_up(book).await;
-    let page =
-        credit_transactions::list(app.store(), book, wanted, query.job_id.as_deref(), after, limit)
-            .await?;
+    let page = credit_transactions::list(app.store(), book, &filter, limit).await?;
     let page = page.map(|row| TransactionView::new(row, buyer.environment));
     Ok(Json(ListView::new(page, |last| last.id.clone())))
 }

@@ -3,6 +3,7 @@
 use firsthand_domain::credits::CreditAccount;
 use firsthand_domain::{Cents, Environment, Timestamp};
 use firsthand_projections::credit_transactions::CreditTransactionRow;
+use firsthand_projections::finance::balances::BalanceAt;
 use serde::Serialize;
 use ulid::Ulid;
 
@@ -17,7 +18,9 @@ pub(crate) struct BalanceView {
     currency: &'static str,
     environment: Environment,
     livemode: bool,
-    updated_at: Timestamp,
+    /// The instant that was asked for; `None` means now.
+    as_of: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
 }
 
 impl BalanceView {
@@ -33,8 +36,45 @@ impl BalanceView {
             currency: "usd",
             environment,
             livemode: environment == Environment::Live,
-            updated_at: account.updated_at,
+            as_of: None,
+            updated_at: Some(account.updated_at),
         }
+    }
+
+    /// Makes the view of what was booked by an instant.
+    pub(crate) fn as_of(as_of: Timestamp, at: BalanceAt, environment: Environment) -> Self {
+        let amounts = AmountsView::new(at.available_cents, at.held_cents);
+        Self {
+            object: "credit_balance",
+            available_cents: amounts.available,
+            held_cents: amounts.held,
+            total_cents: amounts.total,
+            balance_cents: amounts.available,
+            currency: "usd",
+            environment,
+            livemode: environment == Environment::Live,
+            as_of: Some(as_of),
+            updated_at: at.moved_at.map(Timestamp::from_micros),
+        }
+    }
+}
+
+/// What is available, what is held, and both together.
+#[derive(Debug, Serialize)]
+pub(crate) struct AmountsView {
+    #[serde(rename = "available_cents")]
+    available: Cents,
+    #[serde(rename = "held_cents")]
+    held: Cents,
+    #[serde(rename = "total_cents")]
+    total: Cents,
+}
+
+impl AmountsView {
+    /// Makes the view of two amounts in cents.
+    pub(crate) fn new(available: i64, held: i64) -> Self {
+        let (available, held) = (Cents::new(available), Cents::new(held));
+        Self { available, held, total: [available, held].into_iter().sum() }
     }
 }
 
@@ -84,7 +124,7 @@ fn position_in(prefix: &str, id: &str) -> Option<i64> {
 }
 
 /// Returns a transaction's id.
-pub(super) fn transaction_id(recorded_at: i64, position: i64) -> String {
+pub(crate) fn transaction_id(recorded_at: i64, position: i64) -> String {
     positioned("crtx_", recorded_at, position)
 }
 

@@ -7,16 +7,20 @@ mod file;
 mod job;
 mod purchase;
 mod settings;
+mod statement;
 mod submission;
 mod webhook;
 
 pub(crate) use api_key::ApiKeyView;
 pub(crate) use audit_event::AuditEventView;
-pub(crate) use credits::{BalanceView, TransactionView, audit_position, transaction_position};
+pub(crate) use credits::{
+    AmountsView, BalanceView, TransactionView, audit_position, transaction_id, transaction_position,
+};
 pub(crate) use file::FileView;
 pub(crate) use job::{JobView, LocationView, Uploaded, job_view};
 pub(crate) use purchase::{CheckoutView, PurchaseView};
 pub(crate) use settings::SettingsView;
+pub(crate) use statement::StatementView;
 pub(crate) use submission::{SubmissionView, WorkerSubmissionView, buyer_sees, worker_pseudonym};
 pub(crate) use webhook::{AttemptView, DeliveryView, EndpointView, ReplayView, webhook_event};
 

@@ -22,6 +22,6 @@ pub use events::{
     LotExtension, LotOrigin, PurchaseOf, ReleaseReason,
 };
 pub use grant::{FREE_GRANT, GrantCredits, SANDBOX_GRANT, issue, lot};
-pub use postings::{Account, Posting, postings};
+pub use postings::{Account, Posting, debit, ledger_branch, postings};
 pub use state::{Card, CreditAccount, Lot, TopUps};
 pub use watch::{Fallen, TOP_UP_FAILURES, TOP_UPS_PER_DAY, Thresholds, TopUpRule, fallen};

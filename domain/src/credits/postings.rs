@@ -59,6 +59,41 @@ impl fmt::Display for Account {
     }
 }
 
+/// Returns the name of the branch under which accounts of a kind stand in the platform's books, as
+/// plain-text accounting writes it; the kind is the stored one. A kind without a name of its own is
+/// shown apart, so that the books still balance.
+pub fn ledger_branch(kind: &str) -> String {
+    match kind {
+        "available" => "Liabilities:Credits:Available".to_owned(),
+        "escrow" => "Liabilities:Credits:Escrow".to_owned(),
+        "worker_payable" => "Liabilities:Workers".to_owned(),
+        "platform_revenue" => "Income:Platform-Revenue".to_owned(),
+        "promotions" => "Expenses:Promotions".to_owned(),
+        "breakage" => "Income:Breakage".to_owned(),
+        "payment_clearing" => "Assets:Payment-Clearing".to_owned(),
+        "receivable" => "Assets:Receivable".to_owned(),
+        other => format!("Equity:Unclassified:{}", title(other)),
+    }
+}
+
+/// Returns the amount of a posting as the platform's books write it: a debit is positive. Our
+/// postings count what is owed as positive, which is a credit.
+#[must_use]
+pub fn debit(posting: Cents) -> Cents {
+    posting.negated()
+}
+
+/// Writes `some_kind` as `Some-Kind`.
+fn title(kind: &str) -> String {
+    let words = kind.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty()).map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
 /// One leg of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
@@ -152,5 +187,50 @@ pub fn postings(event: &CreditEvent) -> Vec<Posting> {
         | CreditEvent::AutoToppedUp(_)
         | CreditEvent::TopUpFailed(_)
         | CreditEvent::CardSaved(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns an account of each kind. A new kind does not compile until it is listed.
+    fn each() -> Vec<Account> {
+        let all = vec![
+            Account::Available(LotId::default()),
+            Account::Escrow(JobId::default()),
+            Account::WorkerPayable(WorkerId::default()),
+            Account::PlatformRevenue,
+            Account::Promotions,
+            Account::Breakage,
+            Account::PaymentClearing,
+            Account::Receivable,
+        ];
+        for account in &all {
+            match account {
+                Account::Available(_)
+                | Account::Escrow(_)
+                | Account::WorkerPayable(_)
+                | Account::PlatformRevenue
+                | Account::Promotions
+                | Account::Breakage
+                | Account::PaymentClearing
+                | Account::Receivable => (),
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_kind_has_a_branch_of_its_own() {
+        let branches: std::collections::BTreeSet<String> =
+            each().into_iter().map(|account| ledger_branch(account.kind())).collect();
+        assert_eq!(branches.len(), each().len());
+        assert!(branches.iter().all(|branch| !branch.contains("Unclassified")), "{branches:?}");
+    }
+
+    #[test]
+    fn a_kind_of_tomorrow_stands_apart() {
+        assert_eq!(ledger_branch("bad_debt"), "Equity:Unclassified:Bad-Debt");
     }
 }

@@ -3,13 +3,13 @@
 use crate::app::AppState;
 use crate::command::to_json;
 use crate::error::ApiError;
-use crate::extract::{Can, JobsRead, ListQuery, Paging};
+use crate::extract::{Can, JobsRead, ListQuery, Paging, instant};
 use crate::views::{JobView, ListView, Uploaded};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use firsthand_domain::ids::JobId;
-use firsthand_domain::{State as StreamState, StreamId, Timestamp};
+use firsthand_domain::{State as StreamState, StreamId};
 use firsthand_projections::states::{self, Filter};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -55,12 +55,7 @@ pub(crate) async fn list(
     };
     let created_after = match &query.created_after {
         None => None,
-        Some(text) => {
-            let at: Timestamp = text.parse().map_err(|_invalid| {
-                ApiError::field("created_after", "must be an ISO 8601 time with an offset")
-            })?;
-            Some(at.to_string())
-        }
+        Some(text) => Some(instant("created_after", text)?.to_string()),
     };
     let filter = Filter { statuses: statuses(query.status.as_deref())?, job_type, created_after };
     let paging = Paging { limit: query.limit, cursor: query.cursor };

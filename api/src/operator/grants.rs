@@ -1,21 +1,20 @@
-//! What the operator may do: grant promotional credits, see the trial balance.
+//! Grant promotional credits: `POST /internal/operator/grants`.
 
 use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Keyed, Operator};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::{Extension, Json};
 use firsthand_domain::credits::GrantCredits;
 use firsthand_domain::decision;
 use firsthand_domain::ids::{LotId, OrganizationId};
 use firsthand_domain::{Book, Cents, Environment, StreamId};
-use firsthand_projections::journal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 /// The largest single grant: ten million dollars.
@@ -67,15 +66,4 @@ pub(crate) async fn grant_credits(
         })))
     })
     .await
-}
-
-/// `GET /internal/operator/trial_balance`: every kind of account over all books. The sum is zero.
-pub(crate) async fn trial_balance(
-    State(app): State<AppState>,
-    _operator: Operator,
-) -> Result<Json<Value>, ApiError> {
-    app.catch_up_all().await;
-    let rows = journal::trial_balance(app.store()).await?;
-    let sum: i64 = rows.iter().map(|row| row.balance_cents).sum();
-    Ok(Json(json!({"object": "trial_balance", "accounts": rows, "sum_cents": sum})))
 }

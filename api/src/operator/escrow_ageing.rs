@@ -1,0 +1,48 @@
+//! Escrow ageing: `GET /internal/operator/escrow_ageing`.
+
+use super::ReportQuery;
+use crate::app::AppState;
+use crate::error::ApiError;
+use crate::extract::{ListQuery, Operator, Paging};
+use axum::Json;
+use axum::extract::State;
+use firsthand_domain::{Cents, Environment, Timestamp};
+use firsthand_projections::finance::{Scope, escrow_ageing as report};
+use serde_json::{Value, json};
+
+/// What jobs hold by how long they have held it, with the jobs that have held it longest.
+pub(super) async fn escrow_ageing(
+    State(app): State<AppState>,
+    _operator: Operator,
+    ListQuery(query): ListQuery<ReportQuery>,
+) -> Result<Json<Value>, ApiError> {
+    let scope = query.scope()?.unwrap_or(Scope::Environment(Environment::Live));
+    let as_of = query.as_of(&app)?;
+    let most = Paging { limit: query.limit, cursor: None }.limit()?;
+    app.must_catch_up_all().await?;
+    let as_of = as_of.unwrap_or_else(|| app.now());
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let ageing = report::escrow_ageing(app.store(), scope, as_of.micros(), most).await?;
+    let jobs: Vec<Value> = ageing
+        .oldest
+        .iter()
+        .map(|held| {
+            json!({
+                "job_id": held.job_id,
+                "book": held.book,
+                "held_cents": held.held_cents,
+                "held_since": Timestamp::from_micros(held.since),
+                "age": held.bucket,
+            })
+        })
+        .collect();
+    let held: Cents = ageing.buckets.iter().map(|bucket| Cents::new(bucket.held_cents)).sum();
+    Ok(Json(json!({
+        "object": "escrow_ageing",
+        "as_of": as_of,
+        "held_cents": held,
+        "buckets": ageing.buckets,
+        "jobs": jobs,
+        "has_more": ageing.has_more,
+    })))
+}

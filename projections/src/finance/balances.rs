@@ -1,0 +1,39 @@
+//! A book's balance at an instant, from the running balances of its movements (design D8).
+
+use firsthand_domain::Book;
+use firsthand_eventstore::{Store, StoreError};
+
+/// What a book had at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BalanceAt {
+    /// What was available, in cents.
+    pub available_cents: i64,
+    /// What jobs held, in cents.
+    pub held_cents: i64,
+    /// When the last movement by then was recorded, in microseconds since the epoch.
+    pub moved_at: Option<i64>,
+}
+
+/// Reads what a book had at an instant, in microseconds since the epoch: movements recorded at or
+/// before it count. One probe of the index.
+pub async fn at(store: &Store, book: Book, instant: i64) -> Result<BalanceAt, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let row = sqlx::query!(
+        "select balance_after_cents, held_after_cents, created_at
+         from credit_transactions
+         where part = $1 and book = $2 and created_at <= $3
+         order by created_at desc
+         limit 1",
+        store.part_of_book(book),
+        book.to_string(),
+        instant
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(row.map_or_else(BalanceAt::default, |row| BalanceAt {
+        available_cents: row.balance_after_cents,
+        held_cents: row.held_after_cents,
+        moved_at: Some(row.created_at),
+    }))
+}

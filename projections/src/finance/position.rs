@@ -1,0 +1,39 @@
+//! The position of an instant: which events were recorded by then.
+
+use firsthand_eventstore::StoreError;
+use sqlx::PgConnection;
+
+/// Returns the last position of a part that was recorded at or before an instant, in microseconds
+/// since the epoch; 0 if there is none. Times increase strictly with positions, and positions have no
+/// gap, so that halving the log finds it in as many probes of the log's key as the head has bits.
+pub async fn at(connection: &mut PgConnection, part: i16, instant: i64) -> Result<i64, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"with recursive search as (
+             select 0::bigint as low, head as high from parts where part = $1
+             union all
+             select case when e.recorded_at <= $2 then m.middle else s.low end,
+                    case when e.recorded_at <= $2 then s.high else m.middle - 1 end
+             from search s
+             cross join lateral (select (s.low + s.high + 1) / 2 as middle) m
+             join events e on e.part = $1 and e.position = m.middle
+             where s.low < s.high)
+           select low as "low!" from search where low >= high"#,
+        part,
+        instant
+    )
+    .fetch_optional(connection)
+    .await?;
+    found.ok_or_else(|| StoreError::corrupt(format!("part {part}: an instant has no position")))
+}
+
+/// Returns the last position that counts: that of an instant, or the end of the log without one.
+pub(super) async fn bound(
+    connection: &mut PgConnection,
+    part: i16,
+    instant: Option<i64>,
+) -> Result<i64, StoreError> {
+    match instant {
+        None => Ok(i64::MAX),
+        Some(instant) => at(connection, part, instant).await,
+    }
+}
