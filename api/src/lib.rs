@@ -10,12 +10,16 @@ mod extract;
 mod geo;
 mod health;
 mod hooks;
+mod key_uses;
+pub mod limits;
 mod operator;
 mod v1;
 mod views;
 mod worker;
 
 pub use app::{AppState, Limits, PhoneSender};
+pub use key_uses::KeyUses;
+pub use limits::{Limiter, Rates};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -11,7 +11,7 @@ use axum::Router;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::Parts;
-use firsthand_api::{AppState, Limits, router};
+use firsthand_api::{AppState, KeyUses, Limiter, Limits, router};
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{
@@ -140,6 +140,7 @@ impl Service {
             clock,
             operator_token: instance.operator_token.clone(),
             upload_dir: instance.dir.join("uploads"),
+            limiter: limits.rates.as_ref().map(Limiter::new),
             limits,
             creating_endpoint: tokio::sync::Mutex::new(()),
             opening_purchase: tokio::sync::Mutex::new(()),
