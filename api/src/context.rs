@@ -56,6 +56,7 @@ pub(crate) async fn layer(
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    let mut response = wishes.fulfil(response).await;
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_maybe_shared(id.to_string().into_bytes()) {
         headers.insert(REQUEST_ID.clone(), value);

@@ -410,6 +410,9 @@ fn rejected(rejection: &Rejection) -> Row {
         Rejection::TooManySecrets => conflict("too_many_secrets"),
         Rejection::AmountMismatch { .. } => conflict("amount_mismatch"),
         Rejection::NotPaid => conflict("not_paid"),
+        Rejection::PreconditionFailed => {
+            row(S::PRECONDITION_FAILED, "conflict", "precondition_failed", rejection.to_string())
+        }
         Rejection::InvalidSetting { .. } => {
             row(S::BAD_REQUEST, "validation_error", "validation_error", rejection.to_string())
         }

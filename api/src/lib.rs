@@ -13,6 +13,7 @@ mod hooks;
 mod key_uses;
 pub mod limits;
 mod operator;
+mod shaping;
 mod v1;
 mod views;
 mod worker;

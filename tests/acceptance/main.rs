@@ -7,6 +7,7 @@ mod api_keys;
 mod audit_events;
 mod billing;
 mod common;
+mod etags;
 mod files;
 mod health;
 mod idempotency;

@@ -2,6 +2,7 @@
 //! is a type error.
 
 mod can;
+mod if_match;
 mod json;
 mod keyed;
 mod page;
@@ -14,6 +15,7 @@ pub(crate) use can::{
     Anybody, AuditOrJobsRead, AuditRead, BillingRead, BillingWrite, Can, JobsRead, JobsWrite,
     KeysManage, WebhooksRead, WebhooksWrite,
 };
+pub(crate) use if_match::IfMatch;
 pub(crate) use json::JsonBody;
 pub(crate) use keyed::Keyed;
 pub(crate) use page::{ListQuery, Paging, bad_cursor};
