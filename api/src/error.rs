@@ -335,6 +335,11 @@ impl ApiError {
 
     /// Renders the envelope.
     pub fn body(&self, request_id: &str) -> Bytes {
+        Bytes::from(json!({ "error": self.to_value(request_id) }).to_string())
+    }
+
+    /// Renders what stands in the envelope.
+    pub(crate) fn to_value(&self, request_id: &str) -> Value {
         let row = self.row();
         let mut error = json!({
             "type": row.kind,
@@ -353,7 +358,7 @@ impl ApiError {
         if !details.is_empty() {
             error["details"] = Value::Array(details);
         }
-        Bytes::from(json!({ "error": error }).to_string())
+        error
     }
 }
 
