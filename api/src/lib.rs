@@ -81,6 +81,7 @@ fn buyer() -> Router<AppState> {
             get(v1::organization::settings).patch(v1::organization::change_settings),
         )
         .route("/v1/audit-events", get(v1::audit_events::list))
+        .route("/v1/requests/{id}", get(v1::requests::get))
         .merge(webhooks())
 }
 

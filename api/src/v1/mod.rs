@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod me;
 pub(crate) mod organization;
 pub(crate) mod purchases;
+pub(crate) mod requests;
 pub(crate) mod submissions;
 pub(crate) mod webhook_endpoints;
 pub(crate) mod webhook_events;
