@@ -68,7 +68,7 @@ fn buyer() -> Router<AppState> {
         .route("/v1/api_keys", post(v1::api_keys::create).get(v1::api_keys::list))
         .route("/v1/api_keys/{id}/rotate", post(v1::api_keys::rotate))
         .route("/v1/api_keys/{id}/revoke", post(v1::api_keys::revoke))
-        .route("/v1/api_keys/{id}", delete(v1::api_keys::revoke))
+        .route("/v1/api_keys/{id}", delete(v1::api_keys::revoke).get(v1::api_keys::get))
         .route("/v1/billing/credits", get(v1::billing::credits))
         .route("/v1/billing/balance", get(v1::billing::credits))
         .route("/v1/billing/transactions", get(v1::billing::transactions))

@@ -7,7 +7,6 @@ use crate::instance::{Database, Instance};
 use crate::payments::Provider;
 use crate::webhooks::Sending;
 use anyhow::{Context, Result};
-use axum::Router;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::Parts;
@@ -142,6 +141,7 @@ impl Service {
             upload_dir: instance.dir.join("uploads"),
             limiter: limits.rates.as_ref().map(Limiter::new),
             limits,
+            key_uses: KeyUses::default(),
             creating_endpoint: tokio::sync::Mutex::new(()),
             opening_purchase: tokio::sync::Mutex::new(()),
             tracker: tracker.clone(),
@@ -149,7 +149,7 @@ impl Service {
         });
         if roles.api {
             let trackers = (&tracker, &connections);
-            serve(listener, router(app), provider.gateway.as_ref(), trackers, &stop)?;
+            serve(listener, app, provider.gateway.as_ref(), trackers, &stop)?;
         }
         let gateway = provider.gateway;
         Ok(Self { address, gateway, stop, tracker, connections, store })
@@ -183,16 +183,18 @@ async fn bind(listen: &str, config: &Config) -> Result<(TcpListener, SocketAddr,
 /// Answers requests until told to stop.
 fn serve(
     listener: TcpListener,
-    mut routes: Router,
+    app: AppState,
     gateway: Option<&Arc<Gateway>>,
     (tracker, connections): (&TaskTracker, &TaskTracker),
     stop: &CancellationToken,
 ) -> Result<()> {
+    let mut routes = router(app.clone());
     if let Some(gateway) = gateway {
         routes = routes.merge(gateway.router());
         gateway.send_events(tracker, stop)?;
     }
     let (connections, stop) = (connections.clone(), stop.clone());
+    tracker.spawn(app.keep_key_uses(stop.clone(), connections.clone()));
     tracker.spawn(async move {
         if let Err(error) = http::serve(listener, routes, &connections, &stop).await {
             tracing::error!(error = %error, "serving ended");
