@@ -1,6 +1,8 @@
 //! What handlers share.
 
 use crate::error::ApiError;
+use crate::key_uses::KeyUses;
+use crate::limits::{Limiter, Rates};
 use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::secrets::Secrets;
@@ -39,6 +41,8 @@ pub struct Limits {
     pub open_registration: bool,
     /// Submissions that a worker may begin each day (spec section 11).
     pub submissions_per_day: i64,
+    /// How many requests are answered; `None` for any number.
+    pub rates: Option<Rates>,
 }
 
 /// Everything that a handler may touch.
@@ -67,6 +71,10 @@ pub struct Parts {
     pub upload_dir: PathBuf,
     /// What differs between `dev` and production.
     pub limits: Limits,
+    /// Counts requests against the rate limits; `None` if they are off.
+    pub limiter: Option<Limiter>,
+    /// When keys were used last.
+    pub key_uses: KeyUses,
     /// Held while webhook endpoints are counted and created, so that their limit is exact here.
     pub creating_endpoint: Mutex<()>,
     /// Held while a purchase is opened, so that a repeat without a key finds it.

@@ -3,13 +3,15 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
+use crate::limits::{self, Standing};
+use crate::shaping::Wishes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use firsthand_domain::ids::RequestId;
 use firsthand_domain::{Book, State as StreamState};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Facts about a request that arise while it is handled.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) struct RequestContext {
     pub id: RequestId,
     /// The book that the request was authorized for.
     pub book: OnceLock<Book>,
+    /// Where the request stands with its rate limits, if it falls under any.
+    pub standing: Mutex<Option<Standing>>,
 }
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,9 +35,14 @@ pub(crate) async fn layer(
     next: Next,
 ) -> Response {
     let id = RequestId::new(app.mint());
-    let context = Arc::new(RequestContext { id, book: OnceLock::new() });
+    let context =
+        Arc::new(RequestContext { id, book: OnceLock::new(), standing: Mutex::default() });
+    let wishes = Wishes::of(&request);
     request.extensions_mut().insert(Arc::clone(&context));
-    let mut response = next.run(request).await;
+    let mut response = match limits::admit_address(&app, &request, &context) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         if error.status().is_server_error() {
             tracing::error!(request.id = %id, code = error.code(), detail = error.cause(), "request failed");
@@ -47,6 +56,7 @@ pub(crate) async fn layer(
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    let mut response = wishes.fulfil(response).await;
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_maybe_shared(id.to_string().into_bytes()) {
         headers.insert(REQUEST_ID.clone(), value);
@@ -57,6 +67,10 @@ pub(crate) async fn layer(
     {
         let available = account.available_at(app.now()).get();
         headers.insert(CREDITS.clone(), HeaderValue::from(available));
+    }
+    let standing = context.standing.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(standing) = standing {
+        limits::add_headers(headers, &standing, app.now());
     }
     response
 }

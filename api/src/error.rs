@@ -1,10 +1,11 @@
 //! Errors: one table from what went wrong to status, type, code and words (spec section 2, design
 //! D14). There is no catch-all arm; 5xx bodies are constant text.
 
+use crate::limits::Reading;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use firsthand_domain::Rejection;
+use firsthand_domain::{Rejection, Timestamp};
 use firsthand_eventstore::{ExecuteError, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -75,6 +76,8 @@ pub enum ApiError {
     PaymentsFailed(String),
     /// An inbound event is not signed as it should be.
     SignatureRefused(String),
+    /// One request too many: which limit, and when that was.
+    RateLimited(Reading, Timestamp),
     /// A rule refused.
     Rejected(Rejection),
     /// Too much is queued.
@@ -159,6 +162,7 @@ impl ApiError {
                 let message = format!("there may be {most} webhook endpoints; delete one first");
                 row(S::CONFLICT, "conflict", "too_many_endpoints", message)
             }
+            Self::RateLimited(reading, _) => rate_limited(reading),
             Self::Rejected(rejection) => rejected(rejection),
             Self::Overloaded
             | Self::Unavailable
@@ -309,6 +313,13 @@ impl ApiError {
         match self {
             Self::Invalid(fields) => fields.iter().map(|field| json!(field)).collect(),
             Self::WebhookUrlRefused(reason) => vec![json!({"field": "url", "message": reason})],
+            Self::RateLimited(reading, at) => vec![json!({
+                "bucket": reading.bucket,
+                "limit": reading.limit,
+                "window_seconds": reading.window,
+                "retry_after_seconds": reading.retry_after(),
+                "resets_at": reading.resets_at(*at),
+            })],
             Self::Rejected(Rejection::InvalidSetting { field, message }) => {
                 vec![json!({"field": field, "message": message})]
             }
@@ -324,6 +335,11 @@ impl ApiError {
 
     /// Renders the envelope.
     pub fn body(&self, request_id: &str) -> Bytes {
+        Bytes::from(json!({ "error": self.to_value(request_id) }).to_string())
+    }
+
+    /// Renders what stands in the envelope.
+    pub(crate) fn to_value(&self, request_id: &str) -> Value {
         let row = self.row();
         let mut error = json!({
             "type": row.kind,
@@ -342,8 +358,18 @@ impl ApiError {
         if !details.is_empty() {
             error["details"] = Value::Array(details);
         }
-        Bytes::from(json!({ "error": error }).to_string())
+        error
     }
+}
+
+fn rate_limited(reading: &Reading) -> Row {
+    let Reading { bucket, limit, window, .. } = reading;
+    let message = format!(
+        "the limit {bucket} lets through {limit} requests in {window} s; try again in {} s",
+        reading.retry_after()
+    );
+    let code = "rate_limit_exceeded";
+    row(StatusCode::TOO_MANY_REQUESTS, code, code, message)
 }
 
 fn rejected(rejection: &Rejection) -> Row {
@@ -389,6 +415,9 @@ fn rejected(rejection: &Rejection) -> Row {
         Rejection::TooManySecrets => conflict("too_many_secrets"),
         Rejection::AmountMismatch { .. } => conflict("amount_mismatch"),
         Rejection::NotPaid => conflict("not_paid"),
+        Rejection::PreconditionFailed => {
+            row(S::PRECONDITION_FAILED, "conflict", "precondition_failed", rejection.to_string())
+        }
         Rejection::InvalidSetting { .. } => {
             row(S::BAD_REQUEST, "validation_error", "validation_error", rejection.to_string())
         }
@@ -404,9 +433,14 @@ fn rejected(rejection: &Rejection) -> Row {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
-        if matches!(self, Self::Overloaded | Self::Unavailable) {
-            // A number: the published client can't read a date (spec section 1, rule 5).
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        // A number: the published client can't read a date (spec section 1, rule 5).
+        let retry_after = match &self {
+            Self::Overloaded | Self::Unavailable => Some(1),
+            Self::RateLimited(reading, _) => Some(reading.retry_after()),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if matches!(self, Self::Unauthenticated) {
             response

@@ -10,12 +10,17 @@ mod extract;
 mod geo;
 mod health;
 mod hooks;
+mod key_uses;
+pub mod limits;
 mod operator;
+mod shaping;
 mod v1;
 mod views;
 mod worker;
 
 pub use app::{AppState, Limits, PhoneSender};
+pub use key_uses::KeyUses;
+pub use limits::{Limiter, Rates};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -62,7 +67,7 @@ fn buyer() -> Router<AppState> {
         .route("/v1/api_keys", post(v1::api_keys::create).get(v1::api_keys::list))
         .route("/v1/api_keys/{id}/rotate", post(v1::api_keys::rotate))
         .route("/v1/api_keys/{id}/revoke", post(v1::api_keys::revoke))
-        .route("/v1/api_keys/{id}", delete(v1::api_keys::revoke))
+        .route("/v1/api_keys/{id}", delete(v1::api_keys::revoke).get(v1::api_keys::get))
         .route("/v1/billing/credits", get(v1::billing::credits))
         .route("/v1/billing/balance", get(v1::billing::credits))
         .route("/v1/billing/transactions", get(v1::billing::transactions))
@@ -77,6 +82,7 @@ fn buyer() -> Router<AppState> {
             get(v1::organization::settings).patch(v1::organization::change_settings),
         )
         .route("/v1/audit-events", get(v1::audit_events::list))
+        .route("/v1/requests/{id}", get(v1::requests::get))
         .merge(webhooks())
 }
 

@@ -107,6 +107,9 @@ pub enum Rejection {
     /// The purchase is not paid, so nothing can go back.
     #[error("the purchase is not paid")]
     NotPaid,
+    /// What the command would change is no longer as the client saw it.
+    #[error("the resource is no longer as If-Match names it")]
+    PreconditionFailed,
     /// A setting's value is not allowed.
     #[error("{field}: {message}")]
     InvalidSetting {
@@ -151,6 +154,7 @@ impl Rejection {
             | Self::LastManagingKey
             | Self::EndpointDisabled
             | Self::AmountMismatch { .. }
+            | Self::PreconditionFailed
             | Self::InvalidSetting { .. }
             | Self::OutOfBalance { .. } => false,
         }

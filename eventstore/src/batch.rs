@@ -180,6 +180,7 @@ impl Batch {
                 return Err(error);
             }
         }
+        let request_id = meta.request_id.parse().ok();
         let numbered = (now.micros()..).zip(first..).zip(changes.into_events());
         for ((recorded_at, index), (stream, event)) in numbered {
             let cached = memory.cache.get_or_new(stream);
@@ -228,6 +229,7 @@ impl Batch {
                 stream,
                 version,
                 recorded_at,
+                request_id,
                 event,
             }));
         }

@@ -2,6 +2,7 @@
 //! the bytes that are stored.
 
 use crate::error::StoreError;
+use firsthand_domain::ids::RequestId;
 use firsthand_domain::merkle::{Hash, leaf_hash};
 use firsthand_domain::{Book, Event, State, StreamId};
 use std::borrow::Cow;
@@ -24,6 +25,8 @@ pub struct Recorded {
     pub version: i64,
     /// Microseconds since the epoch; strictly increasing within a part.
     pub recorded_at: i64,
+    /// The request that caused it, unless it was a task or a timer.
+    pub request_id: Option<RequestId>,
     /// The event.
     pub event: Event,
 }

@@ -2,6 +2,7 @@
 //! index; the event itself is read from the log.
 
 use crate::page::Page;
+use firsthand_domain::ids::RequestId;
 use firsthand_domain::{Book, Event, StreamId};
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Store, StoreError};
@@ -17,11 +18,12 @@ pub(crate) async fn project(
 ) -> Result<(), StoreError> {
     let jobs = jobs_of_submissions(connection, part, events).await?;
     let (mut books, mut positions) = (Vec::new(), Vec::new());
-    let (mut types, mut job_ids) = (Vec::new(), Vec::new());
+    let (mut types, mut job_ids, mut requests) = (Vec::new(), Vec::new(), Vec::new());
     for recorded in events {
         books.push(recorded.book.to_string());
         positions.push(recorded.position);
         types.push(recorded.event.name().to_owned());
+        requests.push(recorded.request_id.map(|id| id.to_string()));
         job_ids.push(match recorded.stream {
             StreamId::Job(id) => Some(id.to_string()),
             StreamId::Submission(id) => jobs.get(&id.to_string()).cloned(),
@@ -34,13 +36,15 @@ pub(crate) async fn project(
         });
     }
     sqlx::query!(
-        "insert into audit_events (part, book, position, event_type, job_id)
-         select $1, a.* from unnest($2::text[], $3::bigint[], $4::text[], $5::text[]) as a",
+        "insert into audit_events (part, book, position, event_type, job_id, request_id)
+         select $1, a.*
+         from unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[]) as a",
         part,
         &books,
         &positions,
         &types,
-        &job_ids as &[Option<String>]
+        &job_ids as &[Option<String>],
+        &requests as &[Option<String>]
     )
     .execute(connection)
     .await?;
@@ -128,6 +132,36 @@ pub struct Filter {
     pub event_type: Option<String>,
     /// Only events before this position.
     pub before: Option<i64>,
+}
+
+/// Events that one request can have caused in a book: more than any command appends.
+const MOST_OF_REQUEST: i64 = 1_000;
+
+/// Returns what a request caused in a book, in order.
+pub async fn of_request(
+    store: &Store,
+    book: Book,
+    request: RequestId,
+) -> Result<Vec<AuditEventRow>, StoreError> {
+    let mut transaction = store.tenant(book).await?;
+    let rows = sqlx::query_as!(
+        AuditEventRow,
+        "select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
+                e.stream, a.job_id, e.payload, e.leaf
+         from audit_events a
+         join events e on e.part = a.part and e.position = a.position
+         where a.part = $1 and a.book = $2 and e.part = $1 and e.book = $2 and a.request_id = $3
+         order by a.position
+         limit $4",
+        store.part_of_book(book),
+        book.to_string(),
+        request.to_string(),
+        MOST_OF_REQUEST
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(rows)
 }
 
 /// Lists a book's trail, newest first.

@@ -5,6 +5,7 @@
 //! rebuild gives the same rows. The inline read model (`streams`) is written by the ledger itself;
 //! its queries are in [`states`].
 
+pub mod api_key_uses;
 pub mod audit_events;
 pub mod available_jobs;
 pub mod credit_lots;

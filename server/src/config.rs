@@ -1,5 +1,6 @@
 //! Configuration: flags beat environment beat file beat defaults; each value remembers its source.
 
+use crate::rates::FIGURES;
 use anyhow::{Context, Result, bail};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,17 @@ impl Setting {
     /// Returns the value.
     pub(crate) fn get(&self) -> Option<&str> {
         self.value.as_deref()
+    }
+
+    /// Sets another value, and says who did.
+    pub(crate) fn replace(&mut self, value: &str, source: &str) {
+        self.value = Some(value.to_owned());
+        source.clone_into(&mut self.source);
+    }
+
+    /// Returns the name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Returns the value, or says what is missing.
@@ -63,6 +75,10 @@ pub(crate) struct Config {
     pub operator_token: Setting,
     /// `on` or `off`.
     pub rate_limits: Setting,
+    /// The figures of the rate limits, in the order of [`crate::rates::FIGURES`].
+    pub rate_figures: Vec<Setting>,
+    /// The header in which a proxy in front names the client.
+    pub client_address_header: Setting,
     /// Parts of a new database.
     pub parts: Setting,
     /// Pauses before each attempt to deliver a webhook, in milliseconds.
@@ -160,6 +176,11 @@ impl Config {
             master_key: find("master_key", None),
             operator_token: find("operator_token", None),
             rate_limits: sources.find("rate_limits", None, None, Some("on")),
+            rate_figures: FIGURES
+                .iter()
+                .map(|(name, default)| sources.find(name, None, None, Some(default)))
+                .collect(),
+            client_address_header: find("client_address_header", None),
             parts: sources.find("parts", None, None, Some("2")),
             webhook_retry_ms: sources.find("webhook_retry_ms", None, None, Some(RETRIES)),
             webhook_ports: sources.find("webhook_ports", None, None, Some("443,8443")),
@@ -174,11 +195,12 @@ impl Config {
         if !matches!(config.rate_limits.get(), Some("on" | "off")) {
             bail!("rate_limits must be on or off");
         }
+        config.rates()?;
         Ok(config)
     }
 
-    fn all(&self) -> [&Setting; 22] {
-        [
+    fn all(&self) -> Vec<&Setting> {
+        let mut all = vec![
             &self.data_dir,
             &self.listen,
             &self.database_url,
@@ -201,7 +223,10 @@ impl Config {
             &self.stripe_live_webhook_secret,
             &self.stripe_test_secret_key,
             &self.stripe_test_webhook_secret,
-        ]
+            &self.client_address_header,
+        ];
+        all.extend(&self.rate_figures);
+        all
     }
 
     /// Writes every value with its source; secrets are redacted.

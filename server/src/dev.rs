@@ -66,6 +66,7 @@ impl Running {
             phone_sender: PhoneSender::Fixed,
             open_registration: true,
             submissions_per_day: SUBMISSIONS_PER_DAY,
+            rates: config.rates()?,
         };
         let service = Service::start(Setup {
             config,

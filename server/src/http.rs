@@ -2,6 +2,9 @@
 
 use anyhow::Result;
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -10,6 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::util::MapRequest;
 
 /// How long a client may take to send its headers, and how long requests may take at the end.
 const HEADERS: Duration = Duration::from_secs(75);
@@ -26,11 +30,11 @@ pub(crate) async fn serve(
     builder.timer(TokioTimer::new()).header_read_timeout(HEADERS).pipeline_flush(true);
     let graceful = GracefulShutdown::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _peer)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: give others time to end.
                     tracing::warn!(error = &error as &dyn std::error::Error, "accept failed");
@@ -42,7 +46,12 @@ pub(crate) async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = &error as &dyn std::error::Error, "no TCP_NODELAY");
         }
-        let service = TowerToHyperService::new(router.clone());
+        // Who is not known by a key or a token is known by the address.
+        let service = MapRequest::new(router.clone(), move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        });
+        let service = TowerToHyperService::new(service);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tracker.spawn(async move {
             if let Err(error) = connection.await {

@@ -13,6 +13,7 @@ mod maintenance;
 mod payments;
 mod postgres;
 mod production;
+mod rates;
 mod service;
 mod telemetry;
 mod webhook_cli;

@@ -76,6 +76,7 @@ pub(crate) async fn run(
         phone_sender: PhoneSender::Unavailable,
         open_registration: false,
         submissions_per_day: SUBMISSIONS_PER_DAY,
+        rates: config.rates()?,
     };
     let service = Service::start(Setup {
         config,

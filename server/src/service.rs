@@ -7,11 +7,10 @@ use crate::instance::{Database, Instance};
 use crate::payments::Provider;
 use crate::webhooks::Sending;
 use anyhow::{Context, Result};
-use axum::Router;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::Parts;
-use firsthand_api::{AppState, Limits, router};
+use firsthand_api::{AppState, KeyUses, Limiter, Limits, router};
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{
@@ -140,7 +139,9 @@ impl Service {
             clock,
             operator_token: instance.operator_token.clone(),
             upload_dir: instance.dir.join("uploads"),
+            limiter: limits.rates.as_ref().map(Limiter::new),
             limits,
+            key_uses: KeyUses::default(),
             creating_endpoint: tokio::sync::Mutex::new(()),
             opening_purchase: tokio::sync::Mutex::new(()),
             tracker: tracker.clone(),
@@ -148,7 +149,7 @@ impl Service {
         });
         if roles.api {
             let trackers = (&tracker, &connections);
-            serve(listener, router(app), provider.gateway.as_ref(), trackers, &stop)?;
+            serve(listener, app, provider.gateway.as_ref(), trackers, &stop)?;
         }
         let gateway = provider.gateway;
         Ok(Self { address, gateway, stop, tracker, connections, store })
@@ -182,16 +183,18 @@ async fn bind(listen: &str, config: &Config) -> Result<(TcpListener, SocketAddr,
 /// Answers requests until told to stop.
 fn serve(
     listener: TcpListener,
-    mut routes: Router,
+    app: AppState,
     gateway: Option<&Arc<Gateway>>,
     (tracker, connections): (&TaskTracker, &TaskTracker),
     stop: &CancellationToken,
 ) -> Result<()> {
+    let mut routes = router(app.clone());
     if let Some(gateway) = gateway {
         routes = routes.merge(gateway.router());
         gateway.send_events(tracker, stop)?;
     }
     let (connections, stop) = (connections.clone(), stop.clone());
+    tracker.spawn(app.keep_key_uses(stop.clone(), connections.clone()));
     tracker.spawn(async move {
         if let Err(error) = http::serve(listener, routes, &connections, &stop).await {
             tracing::error!(error = %error, "serving ended");

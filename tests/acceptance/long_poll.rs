@@ -138,3 +138,30 @@ async fn a_held_wait_does_not_hold_up_other_requests() {
     }
     waiting.await.expect("all waits end");
 }
+
+#[tokio::test]
+async fn a_long_wait_is_kept_alive_by_blanks_before_the_job() {
+    let buyer = buyer().await;
+    let id = buyer.photo_job(1, 75).await;
+    let call = buyer.api.request(Method::GET, &format!("/v1/jobs/{id}"));
+    let began = Instant::now();
+    let mut answer = call.header("Prefer", "wait=60").head().await;
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(answer.headers()["preference-applied"], "wait=60");
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let blank = answer.chunk().await.expect("a piece").expect("it goes on");
+    assert!(blank.iter().all(u8::is_ascii_whitespace), "{blank:?}");
+    let waited = began.elapsed();
+    assert!(
+        (5..15).contains(&waited.as_secs()),
+        "the published client gives up after 30 s: {waited:?}"
+    );
+    buyer.cancel(&id).await.ok(200);
+    let mut body = blank.to_vec();
+    while let Some(piece) = answer.chunk().await.expect("the rest") {
+        body.extend_from_slice(&piece);
+    }
+    let job: serde_json::Value = serde_json::from_slice(&body).expect("blanks and one JSON object");
+    assert_eq!(job, buyer.job(&id).await);
+    assert_eq!(job["status"], "cancelled");
+}

@@ -10,7 +10,7 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Config, Region, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectOutput};
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::presigning::{PresigningConfig, PresigningConfigBuilder};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -184,11 +184,35 @@ impl ObjectStore {
         expires: Duration,
         file_name: &str,
     ) -> Result<String, StorageError> {
+        let expires = PresigningConfig::builder().expires_in(expires);
+        self.presign(key, expires, file_name).await
+    }
+
+    /// The same link, counted from a time in seconds since the epoch: the same link for the same
+    /// time.
+    pub async fn presign_get_since(
+        &self,
+        key: &str,
+        since: Duration,
+        expires: Duration,
+        file_name: &str,
+    ) -> Result<String, StorageError> {
+        let since = std::time::UNIX_EPOCH + since;
+        let expires = PresigningConfig::builder().start_time(since).expires_in(expires);
+        self.presign(key, expires, file_name).await
+    }
+
+    async fn presign(
+        &self,
+        key: &str,
+        expires: PresigningConfigBuilder,
+        file_name: &str,
+    ) -> Result<String, StorageError> {
         let invalid = |reason: String| StorageError::Invalid(reason);
-        if expires.as_secs() == 0 {
+        let expires = expires.build().map_err(|e| invalid(chain(&e)))?;
+        if expires.expires().as_secs() == 0 {
             return Err(invalid("a link that lives for less than a second".to_owned()));
         }
-        let expires = PresigningConfig::expires_in(expires).map_err(|e| invalid(chain(&e)))?;
         let get = self.quick.get_object().bucket(&*self.bucket).key(key);
         let get = get.response_content_disposition(attachment(file_name)).presigned(expires).await;
         get.map(|request| request.uri().to_owned()).map_err(|error| failure(key, &error))

@@ -3,6 +3,7 @@
 use crate::app::AppState;
 use crate::context::RequestContext;
 use crate::error::ApiError;
+use crate::limits;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, header, request::Parts};
 use firsthand_adapters::secrets;
@@ -117,6 +118,8 @@ impl<D: Demand> FromRequestParts<AppState> for Can<D> {
             // Set once: a request is authorized once.
             context.book.get_or_init(|| key.book());
         }
+        app.key_uses.note(key_id, key.book(), app.now());
+        limits::admit_key(app, parts, key_id, key.organization_id).await?;
         if let Some(first) = D::ONE_OF.first()
             && !D::ONE_OF.iter().any(|scope| key.scopes.grants(*scope))
         {

@@ -2,6 +2,7 @@
 //! is a type error.
 
 mod can;
+mod if_match;
 mod instant;
 mod json;
 mod keyed;
@@ -15,6 +16,7 @@ pub(crate) use can::{
     Anybody, AuditOrJobsRead, AuditRead, BillingRead, BillingWrite, Can, JobsRead, JobsWrite,
     KeysManage, WebhooksRead, WebhooksWrite,
 };
+pub(crate) use if_match::IfMatch;
 pub(crate) use instant::{instant, instant_or_day, past};
 pub(crate) use json::JsonBody;
 pub(crate) use keyed::Keyed;

@@ -3,6 +3,7 @@
 use super::can::bearer;
 use crate::app::AppState;
 use crate::error::ApiError;
+use crate::limits;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use firsthand_adapters::secrets;
@@ -63,6 +64,7 @@ impl FromRequestParts<AppState> for WorkerAuth {
         let hash = app.secrets.digest_hex("worker-token", token);
         match &*state {
             State::Worker(worker) if worker.exists() && worker.secret_hash == hash => {
+                limits::admit_worker(app, parts, id)?;
                 Ok(Self { id, worker: (**worker).clone() })
             }
             _ => Err(ApiError::Unauthenticated),

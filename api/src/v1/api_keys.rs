@@ -12,13 +12,14 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use bytes::Bytes;
 use firsthand_adapters::secrets::{self, key_prefix};
-use firsthand_domain::api_keys::{CreateApiKey, RevokeApiKey, RotateApiKey, Scope, Scopes};
+use firsthand_domain::api_keys::{ApiKey, CreateApiKey, RevokeApiKey, RotateApiKey, Scope, Scopes};
 use firsthand_domain::decision;
 use firsthand_domain::ids::{ApiKeyId, LotId};
 use firsthand_domain::{Book, Environment, State as StreamState, StreamId, Timestamp};
 use firsthand_projections::states::{self, Filter};
 use firsthand_projections::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The longest name in characters.
@@ -140,7 +141,7 @@ async fn keys(
     app: &AppState,
     books: &[Book],
     request: &PageRequest,
-) -> Result<Page<ApiKeyView>, ApiError> {
+) -> Result<Page<(ApiKeyId, Box<ApiKey>)>, ApiError> {
     let mut rows = Vec::new();
     for book in books {
         let page = states::list(app.store(), *book, "api_key", &Filter::default(), request).await?;
@@ -154,8 +155,7 @@ async fn keys(
         }
     }
     rows.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-    let page = Page::of(rows, request.limit);
-    Ok(page.map(|(id, key)| ApiKeyView::new(id, &key, None)))
+    Ok(Page::of(rows, request.limit))
 }
 
 /// `GET /v1/api_keys`
@@ -166,7 +166,27 @@ pub(crate) async fn list(
 ) -> Result<Json<ListView<ApiKeyView>>, ApiError> {
     let paging = Paging { limit: query.limit, cursor: query.cursor };
     let page = keys(&app, &visible(&buyer), &paging.by_id::<ApiKeyId>()?).await?;
+    let mut uses = BTreeMap::new();
+    for book in visible(&buyer) {
+        let of_book = page.items.iter().filter(|(_, key)| key.book() == book);
+        let ids: Vec<_> = of_book.map(|(id, _)| *id).collect();
+        uses.extend(app.last_uses(book, &ids).await?);
+    }
+    let page = page.map(|(id, key)| ApiKeyView::new(id, &key, None).used(uses.get(&id).copied()));
     Ok(Json(ListView::new(page, |last| last.id.to_string())))
+}
+
+/// `GET /v1/api_keys/{id}`
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    buyer: Can<KeysManage>,
+    Id(id): Id<ApiKeyId>,
+) -> Result<Json<ApiKeyView>, ApiError> {
+    must_see(&app, &buyer, id).await?;
+    let state = app.ledger.current(StreamId::ApiKey(id)).await?;
+    let StreamState::ApiKey(key) = &*state else { return Err(ApiError::NotFound("api key")) };
+    let uses = app.last_uses(key.book(), &[id]).await?;
+    Ok(Json(ApiKeyView::new(id, key, None).used(uses.get(&id).copied())))
 }
 
 /// Refuses a key that this buyer does not see.
@@ -192,6 +212,8 @@ pub(crate) async fn rotate(
         StreamState::ApiKey(key) => key.environment,
         _ => buyer.environment,
     };
+    let book = Book::Organization(buyer.organization_id, environment);
+    let used = app.last_uses(book, &[key_id]).await?.remove(&key_id);
     let secret = secrets::mint(key_prefix(environment), key_id.ulid());
     let command = RotateApiKey {
         organization_id: buyer.organization_id,
@@ -208,7 +230,7 @@ pub(crate) async fn rotate(
     };
     call.answer_secret(&app, &context, StatusCode::OK, move |view| {
         let key = decision::api_key(view, key_id)?;
-        Ok(to_json(&ApiKeyView::new(key_id, key, Some(secret.clone()))))
+        Ok(to_json(&ApiKeyView::new(key_id, key, Some(secret.clone())).used(used)))
     })
     .await
 }
@@ -235,7 +257,7 @@ pub(crate) async fn revoke(
     let command = RevokeApiKey {
         organization_id: buyer.organization_id,
         key_id,
-        others: others.items.iter().map(|key| key.id).collect(),
+        others: others.items.iter().map(|(id, _)| *id).collect(),
         force: query.force.unwrap_or(false),
     };
     let call = Call {

@@ -19,6 +19,8 @@ use std::time::Duration;
 /// How long a signed link works (spec section 17 row 10), the longest that `SigV4` allows.
 pub(crate) const LINK_LIFE: Duration = Duration::from_hours(168);
 const LINK_SPAN: Span = Span::days(7);
+/// For how many seconds a steady link stays the same.
+const STEADY: u64 = 15 * 60;
 
 /// Signs a link to an object.
 pub(crate) async fn link(
@@ -29,6 +31,22 @@ pub(crate) async fn link(
     let name = name.or_else(|| key.rsplit('/').next()).unwrap_or("file");
     app.objects
         .presign_get(key, LINK_LIFE, name)
+        .await
+        .map_err(|error| ApiError::Internal(chain(&error)))
+}
+
+/// Signs a link to an object as of the last quarter of an hour, so that it reads the same until the
+/// next: what shows it keeps its entity tag.
+pub(crate) async fn steady_link(
+    app: &AppState,
+    key: &str,
+    name: Option<&str>,
+) -> Result<String, ApiError> {
+    let name = name.or_else(|| key.rsplit('/').next()).unwrap_or("file");
+    let now = u64::try_from(app.now().unix_seconds()).unwrap_or(0);
+    let since = Duration::from_secs(now - now % STEADY);
+    app.objects
+        .presign_get_since(key, since, LINK_LIFE, name)
         .await
         .map_err(|error| ApiError::Internal(chain(&error)))
 }

@@ -11,6 +11,7 @@ pub(crate) mod jobs;
 pub(crate) mod me;
 pub(crate) mod organization;
 pub(crate) mod purchases;
+pub(crate) mod requests;
 pub(crate) mod statements;
 pub(crate) mod submissions;
 pub(crate) mod webhook_endpoints;

@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
-use crate::extract::{Anybody, Can, JsonBody, Keyed, present};
+use crate::extract::{Anybody, Can, IfMatch, JsonBody, Keyed, present};
 use crate::views::SettingsView;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ use firsthand_domain::decision;
 use firsthand_domain::jobs::JobType;
 use firsthand_domain::organizations::{ChangeSettings, SettingsChange};
 use firsthand_domain::purchases::pack;
-use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId};
+use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId, View};
 use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -141,6 +141,7 @@ pub(crate) async fn change_settings(
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<Anybody>,
     keyed: Keyed,
+    if_match: IfMatch,
     JsonBody(request): JsonBody<SettingsRequest>,
 ) -> Result<Response, ApiError> {
     if buyer.environment == Environment::Test {
@@ -151,15 +152,16 @@ pub(crate) async fn change_settings(
         buyer.must_also(scope)?;
     }
     let organization_id = buyer.organization_id;
+    let shown = move |view: &dyn View| {
+        let organization = decision::organization(view, organization_id)?;
+        Ok(to_json(&SettingsView::new(organization_id, organization)))
+    };
+    let command = ChangeSettings { organization_id, change: request.change()? };
     let call = Call {
-        command: ChangeSettings { organization_id, change: request.change()? },
+        command: if_match.guard(command, &[], shown),
         stream: StreamId::Organization(organization_id),
         actor: buyer.actor(),
         key: keyed.key(&buyer.book().to_string(), &request),
     };
-    call.answer(&app, &context, StatusCode::OK, move |view| {
-        let organization = decision::organization(view, organization_id)?;
-        Ok(to_json(&SettingsView::new(organization_id, organization)))
-    })
-    .await
+    call.answer(&app, &context, StatusCode::OK, shown).await
 }

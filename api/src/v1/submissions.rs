@@ -1,6 +1,6 @@
 //! Submissions, as buyers see them.
 
-use super::files::link;
+use super::files::steady_link;
 use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
@@ -111,7 +111,8 @@ async fn view(
     if submission.status == SubmissionStatus::Approved
         && let Some(file) = submission.files.first()
     {
-        url = Some(link(app, &file.storage_key, file.original_filename.as_deref()).await?);
+        let name = file.original_filename.as_deref();
+        url = Some(steady_link(app, &file.storage_key, name).await?);
     }
     Ok(SubmissionView::new(&app.secrets, id, submission, url))
 }

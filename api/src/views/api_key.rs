@@ -28,6 +28,11 @@ pub(crate) struct ApiKeyView {
 }
 
 impl ApiKeyView {
+    /// Adds when the key was used last.
+    pub(crate) fn used(self, last_used_at: Option<Timestamp>) -> Self {
+        Self { last_used_at, ..self }
+    }
+
     /// Makes the view; `secret` only where it was made just now.
     pub(crate) fn new(id: ApiKeyId, key: &ApiKey, secret: Option<String>) -> Self {
         Self {

@@ -1,11 +1,12 @@
 //! `POST /v1/jobs`
 
 use super::parse::{CreateJobRequest, Defaults};
+use super::quote::quote;
 use crate::app::AppState;
 use crate::command::{Call, refuse_or_replay};
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::extract::{Can, JobsWrite, JsonBody, Keyed};
+use crate::extract::{Can, JobsWrite, JsonBody, Keyed, ListQuery};
 use crate::views::job_view;
 use axum::Extension;
 use axum::extract::State;
@@ -15,7 +16,14 @@ use firsthand_domain::ids::{JobId, OrganizationId};
 use firsthand_domain::jobs::CreateJob;
 use firsthand_domain::{Book, Environment, State as StreamState, StreamId};
 use firsthand_projections::states;
+use serde::Deserialize;
 use std::sync::Arc;
+
+/// Query parameters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CreateQuery {
+    dry_run: Option<bool>,
+}
 
 /// `POST /v1/jobs`: the whole price is held from the book's credits.
 pub(crate) async fn create(
@@ -23,11 +31,13 @@ pub(crate) async fn create(
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<JobsWrite>,
     keyed: Keyed,
+    ListQuery(query): ListQuery<CreateQuery>,
     JsonBody(request): JsonBody<CreateJobRequest>,
 ) -> Result<Response, ApiError> {
-    let keyed = keyed.required()?;
+    let dry_run = query.dry_run.unwrap_or(false);
     let book = buyer.book();
-    let key = keyed.key(&book.to_string(), &request);
+    // Nothing is written in a dry run, so there is nothing to repeat.
+    let key = if dry_run { None } else { keyed.required()?.key(&book.to_string(), &request) };
     let defaults = if request.needs_defaults() {
         defaults(&app, buyer.organization_id).await?
     } else {
@@ -40,12 +50,11 @@ pub(crate) async fn create(
         }
     };
     let job_id = JobId::in_slot(app.mint(), buyer.organization_id.slot());
-    let call = Call {
-        command: CreateJob { book, job_id, input },
-        stream: StreamId::Job(job_id),
-        actor: buyer.actor(),
-        key,
-    };
+    let command = CreateJob { book, job_id, input };
+    if dry_run {
+        return quote(&app, &context, &command).await;
+    }
+    let call = Call { command, stream: StreamId::Job(job_id), actor: buyer.actor(), key };
     call.answer(&app, &context, StatusCode::CREATED, move |view| job_view(view, job_id)).await
 }
 

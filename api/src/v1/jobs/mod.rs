@@ -5,3 +5,4 @@ pub(crate) mod end;
 pub(crate) mod get;
 pub(crate) mod list;
 mod parse;
+mod quote;

@@ -6,15 +6,16 @@ use crate::app::AppState;
 use crate::command::Call;
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::extract::{Can, Id, JsonBody, Keyed, WebhooksWrite};
+use crate::extract::{Can, Id, IfMatch, JsonBody, Keyed, WebhooksWrite};
+use crate::shaping::ENDPOINT_HEALTH;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
-use firsthand_domain::StreamId;
 use firsthand_domain::ids::WebhookEndpointId;
 use firsthand_domain::webhook_endpoints::{ChangeEndpoint, DeleteEndpoint};
+use firsthand_domain::{StreamId, View};
 use firsthand_projections::webhooks::lanes::Health;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub(crate) async fn change(
     Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<WebhooksWrite>,
     keyed: Keyed,
+    if_match: IfMatch,
     Id(endpoint_id): Id<WebhookEndpointId>,
     JsonBody(request): JsonBody<EndpointRequest>,
 ) -> Result<Response, ApiError> {
@@ -41,8 +43,10 @@ pub(crate) async fn change(
     }
     let enables = change.enabled == Some(true);
     let health = if enables { Health::default() } else { health(&app, endpoint_id).await? };
+    let command = ChangeEndpoint { endpoint_id, book, change };
+    let shown = move |view: &dyn View| render(view, endpoint_id, Health::default(), None);
     let call = Call {
-        command: ChangeEndpoint { endpoint_id, book, change },
+        command: if_match.guard(command, ENDPOINT_HEALTH, shown),
         stream: StreamId::WebhookEndpoint(endpoint_id),
         actor: buyer.actor(),
         key: keyed.key(&book.to_string(), &request),

@@ -1,0 +1,129 @@
+//! `POST /v1/jobs?dry_run=true`: what creating the job would do, decided by the same rule, without
+//! writing anything.
+
+use crate::app::AppState;
+use crate::context::RequestContext;
+use crate::error::ApiError;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use firsthand_domain::jobs::CreateJob;
+use firsthand_domain::{
+    Book, Cents, Command, Context, Environment, Rejection, State, StreamId, Timestamp, View,
+};
+use firsthand_projections::states;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the job would cost and whether it would be created.
+#[derive(Debug, Serialize)]
+struct QuoteView {
+    object: &'static str,
+    total_cost_cents: Cents,
+    worker_cents: Cents,
+    platform_fee_cents: Cents,
+    current_balance_cents: Cents,
+    balance_after_cents: Cents,
+    would_succeed: bool,
+    /// The error that the request would be answered with.
+    refusal: Option<Value>,
+    livemode: bool,
+}
+
+/// States as they are now.
+#[derive(Default)]
+struct Snapshot(BTreeMap<StreamId, Arc<State>>);
+
+impl View for Snapshot {
+    fn state(&self, stream: StreamId) -> Option<&State> {
+        self.0.get(&stream).map(|state| &**state)
+    }
+}
+
+/// Reads the committed state of a stream.
+async fn state(app: &AppState, book: Book, stream: StreamId) -> Result<Arc<State>, ApiError> {
+    let book = match stream {
+        // These are kept in memory, and renewed there by every commit.
+        StreamId::Credits(..) | StreamId::ApiKey(_) | StreamId::Worker(_) => {
+            return Ok(app.ledger.current(stream).await?);
+        }
+        StreamId::Organization(id) => Book::Organization(id, Environment::Live),
+        StreamId::Job(_)
+        | StreamId::Submission(_)
+        | StreamId::WebhookEndpoint(_)
+        | StreamId::Purchase(_) => book,
+    };
+    let found = states::get(app.store(), book, stream).await?;
+    Ok(Arc::new(found.map_or_else(|| State::empty(stream), |found| found.state)))
+}
+
+/// Returns everything that a command needs, as the writer would look it up.
+async fn snapshot(
+    app: &AppState,
+    book: Book,
+    command: &impl Command,
+) -> Result<Snapshot, ApiError> {
+    let mut snapshot = Snapshot::default();
+    loop {
+        let mut missing = command.needs(&snapshot);
+        if !snapshot.0.contains_key(&book.stream()) {
+            missing.push(book.stream());
+        }
+        if missing.is_empty() {
+            return Ok(snapshot);
+        }
+        for stream in missing {
+            let state = state(app, book, stream).await?;
+            snapshot.0.insert(stream, state);
+        }
+    }
+}
+
+fn available(account: &State, now: Timestamp) -> Cents {
+    match account {
+        State::Credits(account) => account.available_at(now),
+        _ => Cents::ZERO,
+    }
+}
+
+/// Answers with a quote. What can't be understood is refused like the real request.
+pub(super) async fn quote(
+    app: &AppState,
+    context: &RequestContext,
+    command: &CreateJob,
+) -> Result<Response, ApiError> {
+    let price = command.input.price_per_file_cents;
+    let all = |cents: Cents| {
+        cents.times(command.input.files_needed).ok_or(ApiError::Rejected(Rejection::AmountOverflow))
+    };
+    let (total, split) = (all(price)?, price.split());
+    let now = app.now();
+    let snapshot = snapshot(app, command.book, command).await?;
+    let account = snapshot.state(command.book.stream());
+    let mut account = account.cloned().unwrap_or_else(|| State::empty(command.book.stream()));
+    let before = available(&account, now);
+    let refusal = match command.decide(&snapshot, &Context { now }) {
+        Ok(changes) => {
+            for (stream, event) in changes.events() {
+                if *stream == command.book.stream() {
+                    account.evolve(event);
+                }
+            }
+            None
+        }
+        Err(rejection) => Some(ApiError::Rejected(rejection).to_value(&context.id.to_string())),
+    };
+    let view = QuoteView {
+        object: "job_quote",
+        total_cost_cents: total,
+        worker_cents: all(split.worker)?,
+        platform_fee_cents: all(split.platform)?,
+        current_balance_cents: before,
+        balance_after_cents: available(&account, now),
+        would_succeed: refusal.is_none(),
+        refusal,
+        livemode: matches!(command.book, Book::Organization(_, Environment::Live)),
+    };
+    Ok(Json(view).into_response())
+}
