@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn one_cent_off_is_damage() {
         let refused = statement(250, -75, 176).proven(Book::default());
-        assert!(refused.is_err_and(|error| error.to_string().contains("corrupt")));
+        let Err(StoreError::Corrupt { what }) = refused else { panic!("{refused:?} is shown") };
+        assert!(what.contains("Some(175) available") && what.contains("Some(176)"), "{what}");
     }
 
     #[test]
