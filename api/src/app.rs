@@ -3,6 +3,7 @@
 use crate::error::ApiError;
 use crate::key_uses::KeyUses;
 use crate::limits::{Limiter, Rates};
+use crate::streams::OpenStreams;
 use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::secrets::Secrets;
@@ -45,6 +46,19 @@ pub struct Limits {
     pub rates: Option<Rates>,
 }
 
+/// What only this process knows; it begins empty.
+#[derive(Debug, Default)]
+pub struct ProcessState {
+    /// When keys were used last.
+    pub key_uses: KeyUses,
+    /// The streams of events that are open.
+    pub streams: OpenStreams,
+    /// Held while webhook endpoints are counted and created, so that their limit is exact here.
+    pub creating_endpoint: Mutex<()>,
+    /// Held while a purchase is opened, so that a repeat without a key finds it.
+    pub opening_purchase: Mutex<()>,
+}
+
 /// Everything that a handler may touch.
 pub struct Parts {
     /// The only way to change anything.
@@ -73,12 +87,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Counts requests against the rate limits; `None` if they are off.
     pub limiter: Option<Limiter>,
-    /// When keys were used last.
-    pub key_uses: KeyUses,
-    /// Held while webhook endpoints are counted and created, so that their limit is exact here.
-    pub creating_endpoint: Mutex<()>,
-    /// Held while a purchase is opened, so that a repeat without a key finds it.
-    pub opening_purchase: Mutex<()>,
+    /// What only this process knows.
+    pub process: ProcessState,
     /// Work that goes on when a client goes away runs here.
     pub tracker: TaskTracker,
     /// Told when the service stops: long-polls answer at once.

@@ -68,6 +68,8 @@ pub enum ApiError {
     WebhookUrlRefused(String),
     /// The book has as many webhook endpoints as it may have.
     TooManyEndpoints(usize),
+    /// The book holds as many streams of events open as it may.
+    TooManyStreams(usize),
     /// The worker has begun enough for today.
     DailyCap(i64),
     /// No payment provider is configured.
@@ -161,6 +163,10 @@ impl ApiError {
             Self::TooManyEndpoints(most) => {
                 let message = format!("there may be {most} webhook endpoints; delete one first");
                 row(S::CONFLICT, "conflict", "too_many_endpoints", message)
+            }
+            Self::TooManyStreams(most) => {
+                let message = format!("there may be {most} open streams of events; close one");
+                row(S::TOO_MANY_REQUESTS, "rate_limit_exceeded", "too_many_streams", message)
             }
             Self::RateLimited(reading, _) => rate_limited(reading),
             Self::Rejected(rejection) => rejected(rejection),

@@ -59,7 +59,7 @@ impl AppState {
             .map(|(key, used_at)| (key, Timestamp::from_micros(used_at)))
             .collect();
         for key in keys {
-            if let Some(noted) = self.key_uses.noted(*key) {
+            if let Some(noted) = self.process.key_uses.noted(*key) {
                 let at = last.entry(*key).or_insert(noted);
                 *at = noted.max(*at);
             }
@@ -69,7 +69,7 @@ impl AppState {
 
     /// Writes what was noted. What can't be written is noted again.
     async fn write_key_uses(&self) {
-        let uses = self.key_uses.take();
+        let uses = self.process.key_uses.take();
         for chunk in uses.chunks(MOST) {
             if let Err(error) = api_key_uses::record(self.store(), chunk).await {
                 tracing::warn!(
@@ -78,7 +78,7 @@ impl AppState {
                 );
                 for used in chunk {
                     let at = Timestamp::from_micros(used.used_at);
-                    self.key_uses.note(used.key_id, used.book, at);
+                    self.process.key_uses.note(used.key_id, used.book, at);
                 }
             }
         }

@@ -14,6 +14,7 @@ mod key_uses;
 pub mod limits;
 mod operator;
 mod shaping;
+mod streams;
 mod v1;
 mod views;
 mod worker;
@@ -21,6 +22,7 @@ mod worker;
 pub use app::{AppState, Limits, PhoneSender};
 pub use key_uses::KeyUses;
 pub use limits::{Limiter, Rates};
+pub use streams::OpenStreams;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -9,8 +9,8 @@ use crate::webhooks::Sending;
 use anyhow::{Context, Result};
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
-use firsthand_api::app::Parts;
-use firsthand_api::{AppState, KeyUses, Limiter, Limits, router};
+use firsthand_api::app::{Parts, ProcessState};
+use firsthand_api::{AppState, Limiter, Limits, router};
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{
@@ -141,9 +141,7 @@ impl Service {
             upload_dir: instance.dir.join("uploads"),
             limiter: limits.rates.as_ref().map(Limiter::new),
             limits,
-            key_uses: KeyUses::default(),
-            creating_endpoint: tokio::sync::Mutex::new(()),
-            opening_purchase: tokio::sync::Mutex::new(()),
+            process: ProcessState::default(),
             tracker: tracker.clone(),
             stopping: stop.clone(),
         });

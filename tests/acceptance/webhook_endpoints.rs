@@ -8,6 +8,7 @@ use firsthand_tests::shape::{
     assert_id, assert_instant, assert_keys, assert_part, assert_recent, text,
 };
 use firsthand_tests::signature::standard_key;
+use firsthand_tests::wait::{eventually, if_so};
 use firsthand_tests::{clock, unique};
 use serde_json::{Value, json};
 
@@ -239,6 +240,22 @@ async fn an_endpoint_is_disabled_and_enabled_by_request() {
 }
 
 #[tokio::test]
+async fn an_endpoint_may_begin_disabled() {
+    let buyer = patient().await;
+    let endpoint = create(&buyer, &json!({"status": "disabled"})).await;
+    let expected = json!({"status": "disabled", "disabled_reason": "requested"});
+    assert_part(&endpoint, &expected);
+    standard_key(text(&endpoint, "secret"));
+    assert_part(&buyer.get(&path(&endpoint)).await.ok(200), &expected);
+    let tested = buyer.post_empty(&format!("{}/test", path(&endpoint))).await;
+    assert_eq!(tested.refused(409, "conflict")["code"], "endpoint_disabled");
+    let enabled = buyer.patch(&path(&endpoint), &json!({"status": "enabled"})).await.ok(200);
+    assert_part(&enabled, &json!({"status": "enabled", "disabled_reason": null}));
+    let unknown = with(&nowhere(), &json!({"status": "paused"}));
+    buyer.post(ENDPOINTS, &unknown).await.refused(400, "validation_error");
+}
+
+#[tokio::test]
 async fn a_deleted_endpoint_is_gone_and_deleting_it_again_is_a_success_too() {
     let buyer = patient().await;
     let (kept, gone) = (create(&buyer, &json!({})).await, create(&buyer, &json!({})).await);
@@ -280,6 +297,25 @@ async fn a_rotation_gives_the_old_secret_as_long_as_it_is_told() {
         let overlap = assert_instant(&rotated["previous_secret_expires_at"]) - clock::now();
         assert!((overlap - f64::from(seconds)).abs() < 60.0, "{overlap} s instead of {seconds}");
     }
+}
+
+#[tokio::test]
+async fn an_old_secret_that_signs_no_more_is_not_shown_as_one_that_does() {
+    let buyer = patient().await;
+    let endpoint = create(&buyer, &json!({})).await;
+    let rotate = format!("{}/rotate_secret", path(&endpoint));
+    let rotated = buyer.post(&rotate, &json!({"overlap_seconds": 1})).await.ok(200);
+    assert_instant(&rotated["previous_secret_expires_at"]);
+    eventually("the old secret's time is over", async || {
+        let read = buyer.get(&path(&endpoint)).await.ok(200);
+        if_so(read, |read| read["previous_secret_expires_at"].is_null())
+    })
+    .await;
+    let longest = buyer.post(&rotate, &json!({"overlap_seconds": 86_400})).await.ok(200);
+    let at_once = buyer.post(&rotate, &json!({"overlap_seconds": 0})).await.ok(200);
+    let [longest, still] =
+        [longest, at_once].map(|shown| assert_instant(&shown["previous_secret_expires_at"]));
+    assert!((longest - still).abs() < f64::EPSILON, "an older secret still signs for a day");
 }
 
 #[tokio::test]

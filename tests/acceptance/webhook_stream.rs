@@ -7,9 +7,10 @@ use crate::webhook_common::{
 };
 use firsthand_tests::shape::text;
 use firsthand_tests::sse::Frame;
+use firsthand_tests::wait::eventually;
 use firsthand_tests::{Api, EventStream, Receiver, together};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const STREAM: &str = "/v1/events/stream";
 
@@ -110,6 +111,25 @@ async fn every_stream_gets_every_event() {
     for stream in &mut streams {
         assert_eq!(frame_ids(&stream.take(3).await), all);
     }
+}
+
+#[tokio::test]
+async fn a_book_holds_a_hundred_streams_open_and_a_closed_one_makes_room() {
+    let buyer = patient().await;
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        streams.push(live(&buyer.api).await);
+    }
+    let refused = buyer.get(STREAM).await.refused(429, "rate_limit_exceeded");
+    assert_eq!(refused["code"], "too_many_streams");
+    let other = patient().await;
+    drop(live(&other.api).await);
+    drop(streams.pop());
+    eventually("there is room again", async || {
+        let call = buyer.api.request(Method::GET, STREAM).head().await;
+        if call.status() == 200 { Ok(()) } else { Err(json!(call.status().as_u16())) }
+    })
+    .await;
 }
 
 #[tokio::test]

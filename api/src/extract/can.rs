@@ -118,7 +118,7 @@ impl<D: Demand> FromRequestParts<AppState> for Can<D> {
             // Set once: a request is authorized once.
             context.book.get_or_init(|| key.book());
         }
-        app.key_uses.note(key_id, key.book(), app.now());
+        app.process.key_uses.note(key_id, key.book(), app.now());
         limits::admit_key(app, parts, key_id, key.organization_id).await?;
         if let Some(first) = D::ONE_OF.first()
             && !D::ONE_OF.iter().any(|scope| key.scopes.grants(*scope))

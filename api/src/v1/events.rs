@@ -4,6 +4,7 @@ use super::webhook_events::body;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{Can, ListQuery, Paging, WebhooksRead};
+use crate::streams::OpenStream;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -101,6 +102,7 @@ struct Streaming {
     key_id: ApiKeyId,
     secret_hash: String,
     next_check: Instant,
+    _open: OpenStream,
 }
 
 impl Streaming {
@@ -158,6 +160,7 @@ pub(crate) async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, std::convert::Infallible>>>, ApiError> {
     let book = buyer.book();
     let types = types(query.types.as_deref())?;
+    let open = app.process.streams.open(book)?;
     app.catch_up_feed(book).await;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = match (last, &query.after) {
@@ -176,6 +179,7 @@ pub(crate) async fn stream(
         key_id: buyer.key_id,
         secret_hash: buyer.secret_hash,
         next_check: now + CHECK,
+        _open: open,
     };
     let events = stream::unfold(streaming, |mut streaming| async move {
         match streaming.next().await {

@@ -154,7 +154,7 @@ async fn begin(
 ) -> Result<Result<(PurchaseId, Parts), Response>, ApiError> {
     let book = buyer.book();
     // A repeat that comes before its first has ended must find what that one opens.
-    let _one_at_a_time = app.opening_purchase.lock().await;
+    let _one_at_a_time = app.process.opening_purchase.lock().await;
     if key.is_none()
         && let Some(id) = open(app, book, pack).await?
     {

@@ -35,6 +35,7 @@ pub(crate) struct EndpointView {
     max_in_flight: u16,
     max_per_second: Option<u16>,
     headers: BTreeMap<String, &'static str>,
+    /// When the last of the older secrets stops signing.
     previous_secret_expires_at: Option<Timestamp>,
     consecutive_failures: i64,
     failing_since: Option<Timestamp>,
@@ -54,12 +55,14 @@ impl EndpointView {
         endpoint: &WebhookEndpoint,
         health: &Health,
         secret: Option<String>,
+        now: Timestamp,
     ) -> Self {
         let settings = &endpoint.settings;
         let events = match &settings.events.0 {
             None => vec!["*"],
             Some(types) => types.iter().map(|wanted| wanted.as_str()).collect(),
         };
+        let expiries = endpoint.previous.iter().map(|old| old.expires_at);
         let at = |micros: Option<i64>| micros.map(Timestamp::from_micros);
         Self {
             object: "webhook_endpoint",
@@ -75,7 +78,7 @@ impl EndpointView {
             max_in_flight: settings.max_in_flight,
             max_per_second: settings.max_per_second,
             headers: settings.header_names.iter().map(|name| (name.clone(), MASK)).collect(),
-            previous_secret_expires_at: endpoint.previous.last().map(|old| old.expires_at),
+            previous_secret_expires_at: expiries.filter(|at| *at > now).max(),
             consecutive_failures: health.consecutive_failures,
             failing_since: at(health.failing_since),
             last_success_at: at(health.last_success_at),

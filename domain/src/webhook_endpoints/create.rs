@@ -1,6 +1,6 @@
 //! Create a webhook endpoint.
 
-use super::events::{EndpointCreated, WebhookEndpointEvent};
+use super::events::{DisabledReason, EndpointCreated, EndpointDisabled, WebhookEndpointEvent};
 use super::settings::EndpointSettings;
 use crate::decision::{Changes, Command, Context, View};
 use crate::ids::{Book, SealId, StreamId, WebhookEndpointId};
@@ -17,6 +17,8 @@ pub struct CreateEndpoint {
     pub settings: EndpointSettings,
     /// Where its secret is sealed.
     pub secret: SealId,
+    /// Whether it is sent events from the start.
+    pub enabled: bool,
 }
 
 impl Command for CreateEndpoint {
@@ -37,6 +39,16 @@ impl Command for CreateEndpoint {
             at: context.now,
         };
         let stream = StreamId::WebhookEndpoint(self.endpoint_id);
-        Ok(Changes::none().append(stream, WebhookEndpointEvent::Created(created)))
+        let changes = Changes::none().append(stream, WebhookEndpointEvent::Created(created));
+        if self.enabled {
+            return Ok(changes);
+        }
+        let disabled = EndpointDisabled {
+            reason: DisabledReason::Requested,
+            failing_since: None,
+            consecutive_failures: 0,
+            at: context.now,
+        };
+        Ok(changes.append(stream, WebhookEndpointEvent::Disabled(disabled)))
     }
 }

@@ -71,6 +71,12 @@ impl WebhookEndpoint {
         let previous = self.previous.iter().rev().filter(|previous| previous.expires_at > now);
         self.secret.into_iter().chain(previous.map(|previous| previous.secret)).collect()
     }
+
+    /// Returns where everything that the state names is sealed, expired secrets included.
+    pub fn seals(&self) -> Vec<SealId> {
+        let previous = self.previous.iter().map(|previous| previous.secret);
+        self.secret.into_iter().chain(previous).chain(self.settings.headers).collect()
+    }
 }
 
 impl Aggregate for WebhookEndpoint {

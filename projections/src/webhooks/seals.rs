@@ -1,9 +1,10 @@
 //! Values that are kept sealed outside the log (design D13): an event names them by their id.
 
-use firsthand_domain::StreamId;
 use firsthand_domain::ids::{SealId, WebhookEndpointId};
+use firsthand_domain::{StreamId, Timestamp};
 use firsthand_eventstore::{Store, StoreError};
 use std::collections::BTreeMap;
+use ulid::Ulid;
 
 /// Returns what the values of an endpoint are sealed for.
 pub fn purpose(endpoint: WebhookEndpointId) -> String {
@@ -24,6 +25,29 @@ pub async fn keep(
         stream.to_string(),
         id.to_string(),
         sealed
+    )
+    .execute(store.writer())
+    .await?;
+    Ok(())
+}
+
+/// Forgets a stream's sealed values that were made before an instant and are not among those to be
+/// kept: a secret that no longer signs is of use to nobody but a thief.
+pub async fn forget_others(
+    store: &Store,
+    stream: StreamId,
+    kept: &[SealId],
+    before: Timestamp,
+) -> Result<(), StoreError> {
+    let names: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    let millis = u64::try_from(before.micros() / 1_000).unwrap_or(0);
+    sqlx::query!(
+        "delete from sealed_values
+         where part = $1 and stream = $2 and seal_id < $3 and seal_id <> all($4)",
+        store.part_of(stream),
+        stream.to_string(),
+        SealId::new(Ulid::from_parts(millis, 0)).to_string(),
+        &names
     )
     .execute(store.writer())
     .await?;

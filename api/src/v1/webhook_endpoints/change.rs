@@ -1,7 +1,7 @@
 //! `PATCH /v1/webhook_endpoints/{id}` and `DELETE /v1/webhook_endpoints/{id}`
 
 use super::parse::EndpointRequest;
-use super::{health, read, render, seal};
+use super::{forget_unnamed, health, read, render, seal};
 use crate::app::AppState;
 use crate::command::Call;
 use crate::context::RequestContext;
@@ -30,10 +30,11 @@ pub(crate) async fn change(
     JsonBody(request): JsonBody<EndpointRequest>,
 ) -> Result<Response, ApiError> {
     let book = buyer.book();
-    read(&app, book, endpoint_id).await?;
+    let endpoint = read(&app, book, endpoint_id).await?;
     let checked = request.check(&app, false)?;
     let mut change = checked.change;
     if let Some(headers) = checked.headers {
+        forget_unnamed(&app, endpoint_id, &endpoint).await?;
         let sealed = if headers.is_empty() {
             None
         } else {
@@ -44,15 +45,16 @@ pub(crate) async fn change(
     let enables = change.enabled == Some(true);
     let health = if enables { Health::default() } else { health(&app, endpoint_id).await? };
     let command = ChangeEndpoint { endpoint_id, book, change };
-    let shown = move |view: &dyn View| render(view, endpoint_id, Health::default(), None);
+    let now = app.now();
+    let shown = move |view: &dyn View| render(view, endpoint_id, Health::default(), None, now);
     let call = Call {
         command: if_match.guard(command, ENDPOINT_HEALTH, shown),
         stream: StreamId::WebhookEndpoint(endpoint_id),
         actor: buyer.actor(),
         key: keyed.key(&book.to_string(), &request),
     };
-    call.answer(&app, &context, StatusCode::OK, move |view| render(view, endpoint_id, health, None))
-        .await
+    let changed = move |view: &dyn View| render(view, endpoint_id, health, None, now);
+    call.answer(&app, &context, StatusCode::OK, changed).await
 }
 
 /// Deletes an endpoint; repeatable. What never was one of this book's is not found.

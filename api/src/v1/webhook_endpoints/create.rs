@@ -35,22 +35,25 @@ pub(crate) async fn create(
     let book = buyer.book();
     let checked = request.check(&app, true)?;
     let key = keyed.key(&book.to_string(), &request);
-    let _counted = app.creating_endpoint.lock().await;
+    let _counted = app.process.creating_endpoint.lock().await;
     if let Err(refusal) = room(&app, book).await {
         return refuse_or_replay(&app, book.stream(), key.as_ref(), refusal).await;
     }
     let endpoint_id = WebhookEndpointId::in_slot(app.mint(), buyer.organization_id.slot());
     let secret = mint_secret();
+    let enabled = checked.change.enabled.unwrap_or(true);
     let command = CreateEndpoint {
         endpoint_id,
         book,
+        enabled,
         settings: settings(&app, endpoint_id, checked).await?,
         secret: seal(&app, endpoint_id, &secret).await?,
     };
     let stream = StreamId::WebhookEndpoint(endpoint_id);
+    let now = app.now();
     let call = Call { command, stream, actor: buyer.actor(), key };
     call.answer_secret(&app, &context, StatusCode::CREATED, move |view| {
-        render(view, endpoint_id, Health::default(), Some(secret.clone()))
+        render(view, endpoint_id, Health::default(), Some(secret.clone()), now)
     })
     .await
 }

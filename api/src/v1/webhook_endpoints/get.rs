@@ -50,7 +50,7 @@ pub(crate) async fn list(
         .into_iter()
         .map(|(id, endpoint)| {
             let health = health.get(&id).copied().unwrap_or_default();
-            EndpointView::new(id, &endpoint, &health, None)
+            EndpointView::new(id, &endpoint, &health, None, app.now())
         })
         .collect();
     let page = firsthand_projections::Page { items, has_more };
@@ -64,5 +64,6 @@ pub(crate) async fn get(
     Id(id): Id<WebhookEndpointId>,
 ) -> Result<Json<EndpointView>, ApiError> {
     let endpoint = read(&app, buyer.book(), id).await?;
-    Ok(Json(EndpointView::new(id, &endpoint, &health(&app, id).await?, None)))
+    let health = health(&app, id).await?;
+    Ok(Json(EndpointView::new(id, &endpoint, &health, None, app.now())))
 }

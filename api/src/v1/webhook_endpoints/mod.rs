@@ -14,14 +14,17 @@ use crate::error::ApiError;
 use crate::views::EndpointView;
 use bytes::Bytes;
 use firsthand_domain::ids::{SealId, WebhookEndpointId};
+use firsthand_domain::time::Span;
 use firsthand_domain::webhook_endpoints::WebhookEndpoint;
-use firsthand_domain::{Book, Rejection, State, StreamId, View};
+use firsthand_domain::{Book, Rejection, State, StreamId, Timestamp, View};
 use firsthand_projections::states;
 use firsthand_projections::webhooks::lanes::{self, Health};
 use firsthand_projections::webhooks::seals;
 
 /// Endpoints that a book may have.
 const MOST: i64 = 50;
+/// For so long a sealed value is kept that no event names.
+const YOUNG: Span = Span::hours(1);
 
 /// Reads an endpoint of a book.
 async fn read(
@@ -50,16 +53,30 @@ async fn seal(app: &AppState, id: WebhookEndpointId, text: &str) -> Result<SealI
     Ok(seal_id)
 }
 
+/// Forgets what was sealed for an endpoint and is not named by it any more. Called before a change
+/// seals something new, so what that change replaces stays until the next one: a delivery under way
+/// or another process may still read it. Young values stay too: another request's event may be on its way.
+async fn forget_unnamed(
+    app: &AppState,
+    id: WebhookEndpointId,
+    endpoint: &WebhookEndpoint,
+) -> Result<(), ApiError> {
+    let stream = StreamId::WebhookEndpoint(id);
+    let before = app.now().before(YOUNG);
+    Ok(seals::forget_others(app.store(), stream, &endpoint.seals(), before).await?)
+}
+
 /// Renders an endpoint after a command.
 fn render(
     view: &dyn View,
     id: WebhookEndpointId,
     health: Health,
     secret: Option<String>,
+    now: Timestamp,
 ) -> Result<Bytes, Rejection> {
     match view.state(StreamId::WebhookEndpoint(id)) {
         Some(State::WebhookEndpoint(endpoint)) if endpoint.exists() => {
-            Ok(crate::command::to_json(&EndpointView::new(id, endpoint, &health, secret)))
+            Ok(crate::command::to_json(&EndpointView::new(id, endpoint, &health, secret, now)))
         }
         _ => Err(Rejection::NotFound { kind: "webhook endpoint" }),
     }

@@ -1,6 +1,6 @@
 //! `POST /v1/webhook_endpoints/{id}/rotate_secret`
 
-use super::{health, read, render, seal};
+use super::{forget_unnamed, health, read, render, seal};
 use crate::app::AppState;
 use crate::command::Call;
 use crate::context::RequestContext;
@@ -38,11 +38,12 @@ pub(crate) async fn rotate_secret(
     JsonBody(request): JsonBody<RotateRequest>,
 ) -> Result<Response, ApiError> {
     let book = buyer.book();
-    read(&app, book, endpoint_id).await?;
+    let endpoint = read(&app, book, endpoint_id).await?;
     let overlap = request.overlap_seconds.unwrap_or(OVERLAP);
     if !(0..=LONGEST_OVERLAP).contains(&overlap) {
         return Err(ApiError::field("overlap_seconds", "must be 0 to 604800"));
     }
+    forget_unnamed(&app, endpoint_id, &endpoint).await?;
     let secret = mint_secret();
     let command = RotateEndpointSecret {
         endpoint_id,
@@ -51,6 +52,7 @@ pub(crate) async fn rotate_secret(
         overlap: Span::seconds(overlap),
     };
     let health = health(&app, endpoint_id).await?;
+    let now = app.now();
     let call = Call {
         command,
         stream: StreamId::WebhookEndpoint(endpoint_id),
@@ -58,7 +60,7 @@ pub(crate) async fn rotate_secret(
         key: keyed.key(&book.to_string(), &request),
     };
     call.answer_secret(&app, &context, StatusCode::OK, move |view| {
-        render(view, endpoint_id, health, Some(secret.clone()))
+        render(view, endpoint_id, health, Some(secret.clone()), now)
     })
     .await
 }
