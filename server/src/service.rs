@@ -121,6 +121,7 @@ impl Service {
                 payments: provider.payments.clone(),
                 clock: Arc::clone(&clock),
                 scratch_dir: instance.dir.join("scratch"),
+                shelf: Arc::default(),
             };
             follow(&tracker, &ledger, &feed, &stop);
             let dispatcher = Dispatcher::new(context.clone(), outbound, tracker.clone(), &stop);

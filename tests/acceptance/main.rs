@@ -37,6 +37,7 @@ mod purchases;
 mod quotes;
 mod rate_limits;
 mod requests;
+mod sandbox;
 mod scopes;
 mod scoring;
 mod settings;

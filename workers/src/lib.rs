@@ -13,4 +13,5 @@ mod webhooks;
 pub use reactors::{CURSOR, REACTORS};
 pub use runner::{Runner, WorkerContext};
 pub use schedules::run_schedules;
+pub use tasks::Shelf;
 pub use webhooks::{Dispatcher, Outbound, RetrySchedule};

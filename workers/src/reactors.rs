@@ -1,10 +1,11 @@
 //! Reactors: event to tasks, event to timers. Pure: no clock, no randomness, no reading.
 
 use firsthand_domain::credits::{CreditEvent, NOTICE};
-use firsthand_domain::ids::PurchaseId;
+use firsthand_domain::ids::{JobId, PurchaseId};
 use firsthand_domain::jobs::JobEvent;
 use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
-use firsthand_domain::{Event, Timestamp};
+use firsthand_domain::time::Span;
+use firsthand_domain::{Book, Environment, Event, Timestamp};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::tasks::{NewTask, TimerChanges};
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 /// Name of the cursor that the reactors share.
 pub const CURSOR: &str = "reactors";
+
+/// When the sandbox's worker takes a job (spec section 14).
+const SIMULATED_AFTER: Span = Span::seconds(15);
 
 /// Every reactor.
 pub const REACTORS: &[Projector] = &[
@@ -45,6 +49,8 @@ pub(crate) mod kinds {
     pub(crate) const DELIVER: &str = "deliver";
     /// Tell a worker's own book how a submission ended.
     pub(crate) const RECORD: &str = "record";
+    /// Work on a job of the sandbox.
+    pub(crate) const SIMULATE: &str = "simulate";
     /// Charge the card for an automatic top-up.
     pub(crate) const CHARGE: &str = "charge";
 }
@@ -60,6 +66,13 @@ pub(crate) struct SubmissionTask {
     /// Whether the worker gets a strike.
     #[serde(default)]
     pub strike: bool,
+}
+
+/// Which job of the sandbox is worked on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SimulateTask {
+    /// The job.
+    pub job_id: JobId,
 }
 
 /// Which automatic top-up is charged.
@@ -92,6 +105,13 @@ fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
             let charge = ChargeTask { purchase_id: requested.purchase_id };
             owed.push(task(recorded, kinds::CHARGE, &charge)?);
         }
+        let sandbox = matches!(recorded.book, Book::Organization(_, Environment::Test));
+        if let (Event::Job(JobEvent::Created(created)), true) = (&recorded.event, sandbox) {
+            let simulate =
+                task(recorded, kinds::SIMULATE, &SimulateTask { job_id: created.job_id })?;
+            let due_at = created.at.after(SIMULATED_AFTER).micros();
+            owed.push(NewTask { due_at, ..simulate });
+        }
         let Event::Submission(event) = &recorded.event else { continue };
         let mut owe = |kind, attempt, strike| {
             let payload =
@@ -103,10 +123,15 @@ fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
             SubmissionEvent::Uploaded(uploaded) => owe(kinds::SCORE, uploaded.attempt, false)?,
             SubmissionEvent::Approved(_) => {
                 owe(kinds::DELIVER, 0, false)?;
-                owe(kinds::RECORD, 0, false)?;
+                // A simulated worker has no record.
+                if !sandbox {
+                    owe(kinds::RECORD, 0, false)?;
+                }
             }
             // That a job ended is not the worker's doing.
-            SubmissionEvent::Rejected(rejected) if rejected.code != RejectionCode::JobEnded => {
+            SubmissionEvent::Rejected(rejected)
+                if rejected.code != RejectionCode::JobEnded && !sandbox =>
+            {
                 owe(kinds::RECORD, 0, rejected.strike)?;
             }
             SubmissionEvent::Rejected(_)

@@ -1,6 +1,6 @@
 //! The task runner: leases what is due, performs it, and removes it, puts it off, or buries it.
 
-use crate::tasks;
+use crate::tasks::{self, Shelf};
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::storage::ObjectStore;
 use firsthand_eventstore::tasks::{self as queue, LeasedTask};
@@ -39,6 +39,8 @@ pub struct WorkerContext {
     pub clock: Clock,
     /// Where files are fetched to.
     pub scratch_dir: PathBuf,
+    /// The sandbox's canned files.
+    pub shelf: Arc<Shelf>,
 }
 
 impl std::fmt::Debug for WorkerContext {
@@ -61,6 +63,8 @@ pub(crate) enum Trouble {
     Retry(String),
     /// Nothing is wrong; it has more to do than one turn allows.
     GoOn,
+    /// Nothing is wrong; there is nothing to do for so long.
+    Later(Duration),
     /// It never will: a person must look.
     Dead(String),
 }
@@ -183,6 +187,9 @@ async fn work(context: &WorkerContext, task: LeasedTask) {
             queue::retry(store, task.part, &task.task_id, due, &error).await
         }
         Err(Trouble::GoOn) => queue::retry(store, task.part, &task.task_id, now, "").await,
+        Err(Trouble::Later(wait)) => {
+            queue::retry(store, task.part, &task.task_id, now + micros(wait), "").await
+        }
         Err(Trouble::Dead(error)) => {
             tracing::error!(task.id = task.task_id, error, "a task is dead");
             queue::bury(store, task.part, &task.task_id, now, &error).await

@@ -1,6 +1,7 @@
 //! Grant credits: the free grant, promotions by the operator, the sandbox's play money.
 
 use super::events::{CreditEvent, CreditsGranted, LotOrigin};
+use super::state::CreditAccount;
 use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{Book, LotId, StreamId};
 use crate::money::Cents;
@@ -10,7 +11,7 @@ use crate::time::Timestamp;
 /// The grant for a verified phone number (spec section 17 row 4).
 pub const FREE_GRANT: Cents = Cents::new(250);
 
-/// What a sandbox book starts with (spec section 14).
+/// What a sandbox book starts with, and is filled up to once a day (spec section 14).
 pub const SANDBOX_GRANT: Cents = Cents::new(100_000);
 
 /// Free and bonus credits expire after this many months (spec section 17 row 5).
@@ -53,6 +54,14 @@ pub fn issue(
     CreditEvent::Granted(lot(lot_id, origin, amount, reason, now))
 }
 
+/// Returns the play money that a sandbox book gets with its first job of a day (UTC), so that it
+/// has [`SANDBOX_GRANT`] again.
+pub fn refill(account: &CreditAccount, lot_id: LotId, now: Timestamp) -> Option<CreditEvent> {
+    let missing = SANDBOX_GRANT.minus(account.available_at(now))?;
+    let due = account.refilled_on.is_some_and(|day| day < now.day()) && missing > Cents::ZERO;
+    due.then(|| issue(lot_id, LotOrigin::Sandbox, missing, "sandbox refilled", now))
+}
+
 /// Grants promotional credits; only the operator may.
 #[derive(Debug, Clone)]
 pub struct GrantCredits {
@@ -93,5 +102,35 @@ impl Command for GrantCredits {
         let event =
             issue(self.lot_id, LotOrigin::Promotional, self.amount, &self.reason, context.now);
         Ok(Changes::none().append(self.book.stream(), event))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Aggregate;
+    use crate::time::Span;
+
+    const NOON: Timestamp = Timestamp::from_micros(1_767_268_800_000_000);
+
+    fn granted(account: &mut CreditAccount, event: &CreditEvent) {
+        account.evolve(event);
+    }
+
+    #[test]
+    fn a_sandbox_is_filled_up_once_a_day_and_no_other_book_is() {
+        let lot_id = LotId::default();
+        let mut account = CreditAccount::default();
+        assert_eq!(refill(&account, lot_id, NOON), None, "not a sandbox");
+        let first = issue(lot_id, LotOrigin::Sandbox, Cents::new(40_000), "sandbox opened", NOON);
+        granted(&mut account, &first);
+        assert_eq!(refill(&account, lot_id, NOON.after(Span::hours(11))), None, "the same day");
+        let tomorrow = NOON.after(Span::hours(13));
+        let refilled = refill(&account, lot_id, tomorrow).expect("another day");
+        granted(&mut account, &refilled);
+        assert_eq!(account.available_at(tomorrow), SANDBOX_GRANT);
+        assert_eq!(refill(&account, lot_id, tomorrow), None, "filled up already");
+        let full = refill(&account, lot_id, tomorrow.after(Span::days(1)));
+        assert_eq!(full, None, "nothing is missing");
     }
 }

@@ -21,7 +21,7 @@ pub use events::{
     CreditsLowBalance, CreditsReleased, CreditsTopUpFailed, CreditsTopUpRequested, Draw,
     LotExtension, LotOrigin, PurchaseOf, ReleaseReason,
 };
-pub use grant::{FREE_GRANT, GrantCredits, SANDBOX_GRANT, issue, lot};
+pub use grant::{FREE_GRANT, GrantCredits, SANDBOX_GRANT, issue, lot, refill};
 pub use postings::{Account, Posting, debit, ledger_branch, postings};
 pub use state::{Card, CreditAccount, Lot, TopUps};
 pub use watch::{Fallen, TOP_UP_FAILURES, TOP_UPS_PER_DAY, Thresholds, TopUpRule, fallen};

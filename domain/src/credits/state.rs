@@ -108,6 +108,9 @@ pub struct CreditAccount {
     /// The card for automatic top-ups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Card>,
+    /// The day (UTC, since the epoch) on which a sandbox book was given play money last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refilled_on: Option<i64>,
     /// Jobs that hold money now.
     pub open_holds: u32,
     /// Whether the account ever had credits other than the free grant.
@@ -171,6 +174,9 @@ impl CreditAccount {
         add(&mut self.available, granted.amount_cents);
         add(&mut self.issued, granted.amount_cents);
         self.beyond_free_tier |= granted.origin != LotOrigin::FreeTier;
+        if granted.origin == LotOrigin::Sandbox {
+            self.refilled_on = Some(granted.at.day());
+        }
     }
 
     fn held(&mut self, held: &CreditsHeld) {

@@ -6,6 +6,7 @@ mod events;
 mod expire;
 mod flag;
 mod rate;
+mod sandbox;
 mod state;
 
 pub use cancel::CancelJob;
@@ -17,4 +18,5 @@ pub use events::{
 pub use expire::ExpireJob;
 pub use flag::FlagJob;
 pub use rate::RateJob;
+pub use sandbox::SandboxCourse;
 pub use state::{ActiveSubmission, Job, JobStatus, SubmissionCounts};

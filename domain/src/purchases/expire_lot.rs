@@ -47,8 +47,11 @@ impl Command for ExpireLot {
         });
         let mut changes = Changes::none().append(self.book.stream(), event);
         // It was not available any more, whether or not this was booked.
-        let fall =
-            Fall { after: account.available_at(context.now), cause: Some(self.lot_id.ulid()) };
+        let fall = Fall {
+            after: account.available_at(context.now),
+            cause: Some(self.lot_id.ulid()),
+            told: false,
+        };
         watch(&mut changes, view, (self.book, account), fall, context);
         Ok(changes)
     }

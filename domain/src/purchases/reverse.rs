@@ -75,7 +75,7 @@ impl Command for ReversePurchase {
             changes.push(stream, CreditEvent::ChargedBack(back));
             // The card is not charged for what its owner took back.
             let after = account.available_at(context.now).minus(taken).unwrap_or_default();
-            let fall = Fall { after, cause: None };
+            let fall = Fall { after, cause: None, told: false };
             watch(&mut changes, view, (purchase.book, account), fall, context);
         } else {
             let amount = booked.minus(total).unwrap_or_default();

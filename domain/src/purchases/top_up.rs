@@ -2,7 +2,7 @@
 
 use super::events::{PurchaseEvent, PurchaseKind, PurchaseOpened};
 use super::packs::pack;
-use crate::credits::{self, CreditAccount};
+use crate::credits::{self, CreditAccount, CreditEvent, CreditsLowBalance};
 use crate::decision::{Changes, Context, View};
 use crate::ids::{Book, PurchaseId, StreamId};
 use crate::money::Cents;
@@ -17,6 +17,8 @@ pub(crate) struct Fall {
     /// The ULID of what took the money, so that a decision needs no new id for the purchase; `None`
     /// if no top-up may follow.
     pub cause: Option<Ulid>,
+    /// Whether the warning is given whatever the threshold is: the sandbox was asked for it.
+    pub told: bool,
 }
 
 /// Adds what follows from a balance that falls: a warning, a top-up.
@@ -37,7 +39,15 @@ pub(crate) fn watch(
     let purchase_id = PurchaseId::in_slot(fall.cause.unwrap_or_default(), book.slot());
     let mut thresholds = organization.settings.thresholds();
     thresholds.top_up = thresholds.top_up.filter(|_rule| fall.cause.is_some());
-    let fallen = credits::fallen(account, &thresholds, fall.after, purchase_id, context.now);
+    let mut fallen = credits::fallen(account, &thresholds, fall.after, purchase_id, context.now);
+    let low = |event: &CreditEvent| matches!(event, CreditEvent::LowBalance(_));
+    if fall.told && !fallen.events.iter().any(low) {
+        fallen.events.push(CreditEvent::LowBalance(CreditsLowBalance {
+            available_cents: fall.after,
+            threshold_cents: thresholds.low_balance,
+            at: context.now,
+        }));
+    }
     if let Some(pack) = fallen.top_up.and_then(pack) {
         let opened = PurchaseOpened {
             purchase_id,

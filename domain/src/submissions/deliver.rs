@@ -1,15 +1,19 @@
 //! Deliver: the approved files have reached the job's folder.
 
 use super::events::{DeliveredFile, SubmissionDelivered, SubmissionEvent, UploadedFile};
-use super::state::SubmissionStatus;
+use super::state::{Submission, SubmissionStatus};
 use super::upload::loaded;
 use crate::decision::{self, Changes, Command, Context, View, need};
-use crate::ids::{Book, JobId, StreamId, SubmissionId};
+use crate::ids::{Book, Environment, StreamId, SubmissionId};
 use crate::rejection::Rejection;
 
-/// Returns where a file of a job is stored once it is approved.
-pub fn delivered_key(job: JobId, file: &UploadedFile) -> String {
-    format!("jobs/{job}/{}.{}", file.file_id, file.content_type.extension())
+/// Returns where a file of a submission is stored once it is delivered: in its job's folder. The
+/// sandbox's canned files stay where they are, each stored once (spec section 14).
+pub fn delivered_key(submission: &Submission, file: &UploadedFile) -> String {
+    if matches!(submission.book, Book::Organization(_, Environment::Test)) {
+        return file.storage_key.clone();
+    }
+    format!("jobs/{}/{}.{}", submission.job_id, file.file_id, file.content_type.extension())
 }
 
 /// Records where the approved files are now. Repeating it changes nothing.

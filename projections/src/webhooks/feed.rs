@@ -166,7 +166,7 @@ fn job_of(recorded: &Recorded, state: &State) -> Option<String> {
 fn file_key(entry: &Entry<'_>, state: &State) -> Option<String> {
     match (&entry.recorded.event, state) {
         (Event::Submission(SubmissionEvent::Approved(_)), State::Submission(submission)) => {
-            submission.files.first().map(|file| delivered_key(submission.job_id, file))
+            submission.files.first().map(|file| delivered_key(submission, file))
         }
         _ => None,
     }

@@ -14,7 +14,7 @@ pub(super) async fn place(
 ) -> Result<Vec<DeliveredFile>, Trouble> {
     let mut files = Vec::with_capacity(submission.files.len());
     for file in &submission.files {
-        let storage_key = delivered_key(submission.job_id, file);
+        let storage_key = delivered_key(submission, file);
         let there = context.objects.head(&storage_key).await.map_err(|error| storage(&error))?;
         if there.is_none_or(|object| object.size != file.size_bytes) {
             context

@@ -1,13 +1,17 @@
 //! The effects, one file each.
 
+mod canned;
 mod charge;
 mod deliver;
 mod payment_event;
 mod record;
 mod replay;
 mod score;
+mod simulate;
 
-use crate::reactors::{ChargeTask, SubmissionTask, kinds};
+pub use canned::Shelf;
+
+use crate::reactors::{ChargeTask, SimulateTask, SubmissionTask, kinds};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::submissions::Submission;
@@ -30,6 +34,11 @@ pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Resul
             .map_err(|error| Trouble::Dead(error.to_string()))?;
         return charge::perform(context, task, charge.purchase_id).await;
     }
+    if task.kind == kinds::SIMULATE {
+        let simulate: SimulateTask = serde_json::from_slice(&task.payload)
+            .map_err(|error| Trouble::Dead(error.to_string()))?;
+        return simulate::perform(context, task, simulate.job_id).await;
+    }
     let payload: SubmissionTask =
         serde_json::from_slice(&task.payload).map_err(|error| Trouble::Dead(error.to_string()))?;
     let id: SubmissionId =
@@ -43,12 +52,20 @@ pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Resul
     }
 }
 
-async fn submission(context: &WorkerContext, id: SubmissionId) -> Result<Submission, Trouble> {
+/// Reads committed states of streams of one part.
+async fn states(
+    context: &WorkerContext,
+    streams: &[StreamId],
+) -> Result<Vec<(StreamId, State)>, Trouble> {
+    let Some(first) = streams.first() else { return Ok(Vec::new()) };
     let store = context.ledger.store();
-    let stream = StreamId::Submission(id);
-    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
-    match rows.into_iter().next().map(|row| row.state) {
-        Some(State::Submission(submission)) => Ok(*submission),
+    let rows = read::states(store, store.part_of(*first), streams).await?;
+    Ok(rows.into_iter().map(|row| (row.stream, row.state)).collect())
+}
+
+async fn submission(context: &WorkerContext, id: SubmissionId) -> Result<Submission, Trouble> {
+    match states(context, &[StreamId::Submission(id)]).await?.into_iter().next() {
+        Some((_, State::Submission(submission))) => Ok(*submission),
         _ => Err(Trouble::Dead(format!("{id} does not exist"))),
     }
 }

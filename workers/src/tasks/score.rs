@@ -1,13 +1,12 @@
 //! Score: fetch a submission's files, measure them, report the score.
 
-use super::{deliver, report, storage};
+use super::{deliver, report, states, storage};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::scorer::{Candidate, Demands, Earlier, score_files};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::jobs::Job;
 use firsthand_domain::submissions::{ScoreSubmission, Submission, SubmissionStatus};
-use firsthand_domain::{State, StreamId};
-use firsthand_eventstore::read;
+use firsthand_domain::{Book, Environment, State, StreamId};
 use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_projections::files;
 use std::time::Duration;
@@ -28,7 +27,8 @@ pub(super) async fn perform(
     }
     let job = job(context, submission).await?;
     let demands = Demands { min_width: job.input.min_width, min_height: job.input.min_height };
-    let earlier = earlier(context, task, id, submission).await?;
+    let sandbox = matches!(submission.book, Book::Organization(_, Environment::Test));
+    let earlier = if sandbox { Vec::new() } else { earlier(context, task, id, submission).await? };
     let directory = tempfile::tempdir_in(&context.scratch_dir)
         .map_err(|error| Trouble::Retry(error.to_string()))?;
     let mut candidates = Vec::with_capacity(submission.files.len());
@@ -47,10 +47,15 @@ pub(super) async fn perform(
         });
     }
     // Decoding is computation: it must not hold up the threads that answer requests.
-    let scored = tokio::task::spawn_blocking(move || score_files(&candidates, demands, &earlier))
-        .await
-        .map_err(|error| Trouble::Dead(error.to_string()))?
-        .map_err(|error| Trouble::Retry(error.to_string()))?;
+    let mut scored =
+        tokio::task::spawn_blocking(move || score_files(&candidates, demands, &earlier))
+            .await
+            .map_err(|error| Trouble::Dead(error.to_string()))?
+            .map_err(|error| Trouble::Retry(error.to_string()))?;
+    if sandbox {
+        scored.score = job.input.sandbox_course().score(attempt);
+        scored.technical = None;
+    }
     if scored.technical.is_none() && scored.score.stars >= job.input.min_star_rating {
         // Whoever hears of the approval finds the files in their place.
         deliver::place(context, submission).await?;
@@ -66,11 +71,8 @@ pub(super) async fn perform(
 }
 
 async fn job(context: &WorkerContext, submission: &Submission) -> Result<Job, Trouble> {
-    let store = context.ledger.store();
-    let stream = StreamId::Job(submission.job_id);
-    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
-    match rows.into_iter().next().map(|row| row.state) {
-        Some(State::Job(job)) => Ok(*job),
+    match states(context, &[StreamId::Job(submission.job_id)]).await?.into_iter().next() {
+        Some((_, State::Job(job))) => Ok(*job),
         _ => Err(Trouble::Dead(format!("{} does not exist", submission.job_id))),
     }
 }
