@@ -23,6 +23,7 @@ mod cpu;
 mod create_job;
 mod http;
 mod load;
+mod long_polls;
 mod long_stream;
 mod numbers;
 mod pgbench;
@@ -53,6 +54,8 @@ enum Bench {
     CreateJob(create_job::Options),
     /// The next command on a stream of 100,000 events against one of 10, cache warm and cold.
     LongStream(long_stream::Options),
+    /// Long-polls held at once: memory for each, and how fast a change wakes them.
+    LongPolls(long_polls::Options),
     /// Signed webhook deliveries a second and their latency, alone and beside tar pits.
     Webhooks(webhooks::Options),
     /// Serves the rival that `create-job` measures; started by it.
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
     let verdict = match Arguments::parse().bench {
         Bench::CreateJob(options) => measure(create_job::run(options)),
         Bench::LongStream(options) => measure(long_stream::run(options)),
+        Bench::LongPolls(options) => measure(long_polls::run(options)),
         Bench::Webhooks(options) => measure(webhooks::run(options)),
         Bench::ServePostgresEs(options) => postgres_es::serve(&options).map(|()| Verdict::Clean),
     };

@@ -3,14 +3,14 @@
 use crate::codec::Recorded;
 use crate::error::{ExecuteError, StoreError};
 use crate::idempotency::{self, IdempotencyKey};
-use crate::published::Published;
+use crate::published::{Change, Published};
 use crate::read;
 use crate::store::Store;
 use crate::writer::{self, Envelope};
 use bytes::Bytes;
 use firsthand_domain::{Command, Rejection, State, StreamId, Timestamp, View};
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 /// Tells the time. The one place where the service's clock enters the log.
@@ -171,8 +171,10 @@ impl Ledger {
     /// Tells the ledger about a head that somebody read from the database.
     pub fn saw_head(&self, part: i16, head: i64) {
         if self.published.is_foreign(part, head) && self.published.advance(part, head) {
-            // Somebody else has written: what is in memory may be older.
+            // Somebody else has written: what is in memory may be older, and nobody else will wake
+            // those who wait for it.
             self.published.forget();
+            self.published.wake_all();
         }
     }
 
@@ -202,8 +204,9 @@ impl Ledger {
         }))
     }
 
-    /// Returns what is notified at the next change of a stream. Take it before reading the state.
-    pub fn watch(&self, stream: StreamId) -> Arc<Notify> {
+    /// Returns the next change of a stream. Take it, and enable its notification, before reading the
+    /// state.
+    pub fn watch(&self, stream: StreamId) -> Arc<Change> {
         self.published.watch(stream)
     }
 

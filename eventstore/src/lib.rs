@@ -32,4 +32,5 @@ pub use error::{ExecuteError, StoreError};
 pub use idempotency::{IdempotencyKey, StoredAnswer};
 pub use ledger::{Answer, Clock, Ledger, LedgerConfig, Meta, Render, Reply, Request};
 pub use migrate::{SchemaVersion, create_database, migrate, schema_version};
+pub use published::Change;
 pub use store::{Store, TenantTransaction, WriterTransaction};

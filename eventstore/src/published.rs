@@ -3,15 +3,18 @@
 
 use crate::codec::Recorded;
 use crate::recent::Recent;
+use bytes::Bytes;
 use firsthand_domain::{State, StreamId};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 
 /// Published states beyond this number are dropped and loaded again when needed.
 const CAPACITY: usize = 262_144;
+/// From so many streams that are waited for on, those that nobody waits for any more are dropped.
+const SWEPT_FROM: usize = 8_192;
 
 /// Published states. The epoch grows whenever they are forgotten, so that a state that was loaded
 /// before that is not put back.
@@ -28,6 +31,16 @@ impl States {
     }
 }
 
+/// The next change of a stream, shared by all who wait for it.
+#[derive(Debug, Default)]
+pub struct Change {
+    /// Notifies all of them when it has happened.
+    pub notify: Notify,
+    /// What one of them read, and made of it, after waiting had begun: the others need not. It holds
+    /// as long as the change has not happened.
+    pub seen: OnceCell<(Arc<State>, Bytes)>,
+}
+
 /// The shared side of the ledger.
 #[derive(Debug)]
 pub(crate) struct Published {
@@ -37,7 +50,7 @@ pub(crate) struct Published {
     recent: BTreeMap<i16, Mutex<Recent>>,
     latest_batch: AtomicUsize,
     states: RwLock<States>,
-    waiters: Mutex<FxHashMap<StreamId, Arc<Notify>>>,
+    waiters: Mutex<FxHashMap<StreamId, Arc<Change>>>,
 }
 
 impl Published {
@@ -160,31 +173,31 @@ impl Published {
     /// Wakes everybody who waits for any stream.
     pub(crate) fn wake_all(&self) {
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, notify) in waiters.drain() {
-            notify.notify_waiters();
+        for (_, change) in waiters.drain() {
+            change.notify.notify_waiters();
         }
     }
 
     /// Wakes those who wait for a stream to change.
     pub(crate) fn changed(&self, stream: StreamId) {
-        let notify = {
+        let change = {
             let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
             if waiters.is_empty() {
                 return;
             }
             waiters.remove(&stream)
         };
-        if let Some(notify) = notify {
-            notify.notify_waiters();
+        if let Some(change) = change {
+            change.notify.notify_waiters();
         }
     }
 
-    /// Returns what is notified at the next change of a stream.
-    pub(crate) fn watch(&self, stream: StreamId) -> Arc<Notify> {
+    /// Returns the next change of a stream.
+    pub(crate) fn watch(&self, stream: StreamId) -> Arc<Change> {
         let mut waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         // Entries whose waiters have all gone are swept when the map grows.
-        if waiters.len() > 16_384 {
-            waiters.retain(|_, notify| Arc::strong_count(notify) > 1);
+        if waiters.len() > SWEPT_FROM {
+            waiters.retain(|_, change| Arc::strong_count(change) > 1);
         }
         Arc::clone(waiters.entry(stream).or_default())
     }

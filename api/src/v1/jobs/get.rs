@@ -11,9 +11,10 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use firsthand_domain::ids::JobId;
-use firsthand_domain::jobs::Job;
+use firsthand_domain::jobs::{Job, JobStatus};
 use firsthand_domain::{Book, State as StreamState, StreamId};
 use firsthand_projections::states;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -65,11 +66,7 @@ pub(crate) async fn get(
         .map_err(|error| ApiError::Internal(error.to_string()))?;
     let headers = [json, (PREFERENCE_APPLIED.clone(), applied)];
     let poll = Poll::begin(app, book, id, wait).await?;
-    if wait > PLAIN_WAIT && !poll.job.status.active() {
-        let body = render(&poll.app, book, id, &poll.job).await?;
-        return Ok((headers, body).into_response());
-    }
-    if wait > PLAIN_WAIT {
+    if wait > PLAIN_WAIT && poll.status.active() {
         return Ok((headers, Body::from_stream(poll.in_pieces())).into_response());
     }
     Ok((headers, poll.finish().await?).into_response())
@@ -80,57 +77,84 @@ struct Poll {
     app: AppState,
     book: Book,
     id: JobId,
-    job: Job,
+    /// What it was when the wait began.
+    status: JobStatus,
     until: Instant,
+}
+
+/// How far a long-poll got.
+enum Step {
+    /// The status has changed: the answer.
+    Moved(Bytes),
+    /// The time is up, or the service stops.
+    Over,
+    /// Neither yet.
+    Waiting,
 }
 
 impl Poll {
     async fn begin(app: AppState, book: Book, id: JobId, wait: Duration) -> Result<Self, ApiError> {
-        let job = read(&app, book, id).await?;
+        let status = read(&app, book, id).await?.status;
         let held = wait.saturating_sub(MARGIN).max(wait / 2);
-        Ok(Self { app, book, id, job, until: Instant::now() + held })
+        Ok(Self { app, book, id, status, until: Instant::now() + held })
     }
 
-    /// Waits for the status to change, until `limit`. Returns whether the poll is over.
-    async fn step(&mut self, limit: Instant) -> Result<bool, ApiError> {
+    /// Reads and renders the job: once for all who wait for the same change.
+    async fn seen(&self) -> Result<(Arc<StreamState>, Bytes), ApiError> {
+        let job = read(&self.app, self.book, self.id).await?;
+        let body = render(&self.app, self.book, self.id, &job).await?;
+        Ok((Arc::new(StreamState::Job(Box::new(job))), body))
+    }
+
+    /// Waits for the status to change, until `limit`.
+    async fn step(&self, limit: Instant) -> Result<Step, ApiError> {
         let limit = limit.min(self.until);
         loop {
-            let changed = self.app.ledger.watch(StreamId::Job(self.id));
-            let notified = changed.notified();
+            let change = self.app.ledger.watch(StreamId::Job(self.id));
+            let notified = change.notify.notified();
             tokio::pin!(notified);
             // Registered before the state is read, so that no change is missed.
             notified.as_mut().enable();
-            let job = read(&self.app, self.book, self.id).await?;
-            let moved = job.status != self.job.status || !job.status.active();
-            self.job = job;
-            if moved || self.app.stopping.is_cancelled() {
-                return Ok(true);
+            let (state, body) = change.seen.get_or_try_init(|| self.seen()).await?;
+            if let StreamState::Job(job) = &**state
+                && (job.status != self.status || !job.status.active())
+            {
+                return Ok(Step::Moved(body.clone()));
             }
             tokio::select! {
+                biased;
+                () = self.app.stopping.cancelled() => return Ok(Step::Over),
                 () = &mut notified => (),
-                () = self.app.stopping.cancelled() => return Ok(true),
-                () = tokio::time::sleep_until(limit) => return Ok(Instant::now() >= self.until),
+                () = tokio::time::sleep_until(limit) => {
+                    return Ok(if limit == self.until { Step::Over } else { Step::Waiting });
+                }
             }
         }
     }
 
-    async fn finish(mut self) -> Result<Bytes, ApiError> {
-        self.step(self.until).await?;
-        render(&self.app, self.book, self.id, &self.job).await
+    /// Returns the job as it is now.
+    async fn now(&self) -> Result<Bytes, ApiError> {
+        Ok(self.seen().await?.1)
+    }
+
+    async fn finish(self) -> Result<Bytes, ApiError> {
+        match self.step(self.until).await? {
+            Step::Moved(body) => Ok(body),
+            Step::Over | Step::Waiting => self.now().await,
+        }
     }
 
     /// A blank every ten seconds, then the job.
     fn in_pieces(self) -> impl futures_util::Stream<Item = Result<Bytes, std::io::Error>> {
         futures_util::stream::unfold(Some(self), async |poll| {
-            let mut poll = poll?;
-            match poll.step(Instant::now() + HEARTBEAT).await {
-                Ok(false) => Some((Ok(Bytes::from_static(b" ")), Some(poll))),
-                Ok(true) => {
-                    let body = render(&poll.app, poll.book, poll.id, &poll.job).await;
-                    Some((body.map_err(|error| cut(&error)), None))
-                }
-                Err(error) => Some((Err(cut(&error)), None)),
-            }
+            let poll = poll?;
+            let body = match poll.step(Instant::now() + HEARTBEAT).await {
+                Ok(Step::Waiting) => return Some((Ok(Bytes::from_static(b" ")), Some(poll))),
+                Ok(Step::Moved(body)) => Ok(body),
+                Ok(Step::Over) => poll.now().await,
+                Err(error) => Err(error),
+            };
+            Some((body.map_err(|error| cut(&error)), None))
         })
     }
 }
