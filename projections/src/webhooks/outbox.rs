@@ -1,8 +1,8 @@
 //! The sender's side of deliveries: begin attempts, write down how they went. An attempt is on
 //! record before its request leaves, so that the log knows of every request that a receiver saw.
 //!
-//! Every statement locks the lane's row first and does nothing unless the caller holds the lane: so
-//! nobody sends what another one sends, and nothing waits in a circle.
+//! Every statement locks the lane's row before it writes, and does nothing unless the caller holds the
+//! lane: so nobody sends what another one sends, and nothing waits in a circle.
 
 use super::lanes::Health;
 use firsthand_domain::StreamId;
@@ -54,25 +54,23 @@ pub struct Begun {
     pub body: Vec<u8>,
 }
 
-/// Begins attempts of what is due, oldest first. Of an ordered endpoint only the first event of each
+/// Begins attempts of what is due, oldest first. Where nothing is due, nothing is locked either, so
+/// that a look costs no flush of the log. Of an ordered endpoint only the first event of each
 /// job that is owed may be begun.
 pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, StoreError> {
     let stream = StreamId::WebhookEndpoint(wanted.endpoint_id);
     let most = i64::try_from(wanted.attempt_ids.len()).unwrap_or(0);
     let mut rows = sqlx::query_as!(
         Begun,
-        r#"with lane as materialized (
-             select endpoint_id from webhook_lanes
-             where part = $1 and endpoint_id = $2 and holder = $9 for update),
-           due as materialized (
-             (select d.position from lane, webhook_deliveries d
+        r#"with due as materialized (
+             (select d.position from webhook_deliveries d
               where d.part = $1 and d.endpoint_id = $2 and d.status = 'pending' and d.due_at <= $3
                 and d.position <> all($4::bigint[]) and not $5::boolean
               order by d.due_at, d.position
               limit $6)
              union all
              (select c.position from (
-                select d.position, d.due_at, d.job_id from lane, webhook_deliveries d
+                select d.position, d.due_at, d.job_id from webhook_deliveries d
                 where d.part = $1 and d.endpoint_id = $2 and d.status = 'pending'
                   and d.due_at <= $3 and $5
                 order by d.due_at, d.position
@@ -83,9 +81,13 @@ pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, Sto
                   and e.job_id = c.job_id and e.position < c.position))
               order by c.due_at, c.position
               limit $6)),
+           lane as materialized (
+             select endpoint_id from webhook_lanes
+             where part = $1 and endpoint_id = $2 and holder = $9 and exists (select from due)
+             for update),
            named as (
              select position, ($7::text[])[row_number() over (order by position)] as attempt_id
-             from due),
+             from lane, due),
            begun as (
              update webhook_deliveries as d
              set attempts = d.attempts + 1, last_attempt_at = $3

@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Attempts that are begun in one statement.
 const PAGE: usize = 64;
 /// How long an endpoint is sent to without being looked at, unless the bell rings.
 const FRESH: Duration = Duration::from_millis(20);
+/// For so long outcomes are gathered that are written down in one statement.
+const GATHER: Duration = Duration::from_millis(4);
 /// How long a lane without work is kept.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -210,7 +212,12 @@ impl Serving<'_> {
     /// Writes down how attempts went: this one, and all others that have ended too.
     async fn settle(&mut self, first: Done) -> Result<(), StoreError> {
         let mut ended = vec![first];
-        while let Some(Some(done)) = self.in_flight.next().now_or_never() {
+        let ordered = self.endpoint.as_ref().is_some_and(|endpoint| endpoint.ordered());
+        // Of an ordered endpoint the next event of a job waits for this to be written.
+        let until = Instant::now() + if ordered { Duration::ZERO } else { GATHER };
+        while ended.len() < PAGE
+            && let Ok(Some(done)) = timeout_at(until, self.in_flight.next()).await
+        {
             ended.push(done.map_err(StoreError::corrupt)?);
         }
         let now = self.shared.context.now();
@@ -267,34 +274,52 @@ impl Serving<'_> {
         }
     }
 
-    /// Lingers, since what is owed to an endpoint seldom comes alone; then gives the lane back with
-    /// the time at which it is due again. Returns whether it was given back.
+    /// Returns when the endpoint may be sent something again, and how long that is from now.
+    async fn next(&self) -> Result<(Next, Option<Duration>), StoreError> {
+        let Some(endpoint) = &self.endpoint else {
+            return Ok((Next { due_at: None, not_before: 0 }, None));
+        };
+        let not_before = self.not_before();
+        let store = self.shared.context.ledger.store();
+        let due_at = outbox::next_due(store, self.lane.endpoint_id, endpoint.ordered()).await?;
+        let due_at = due_at.map(|due| due.max(not_before));
+        let wait = due_at.map(|due| due.saturating_sub(self.shared.context.now()));
+        let wait = wait.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
+        Ok((Next { due_at, not_before }, wait))
+    }
+
+    /// Lingers, since what is owed to an endpoint seldom comes alone. Returns whether nothing came
+    /// and nothing will be due for a while.
+    async fn linger(&mut self, bell: &Notify) -> Result<bool, StoreError> {
+        let (_next, wait) = self.next().await?;
+        tokio::select! {
+            biased;
+            () = self.shared.stop.cancelled() => return Ok(true),
+            () = bell.notified() => return self.refresh().await.map(|()| false),
+            () = tokio::time::sleep(wait.unwrap_or(LINGER).min(LINGER)) => (),
+        }
+        self.hungry = wait.is_some_and(|wait| wait <= LINGER);
+        Ok(!self.hungry)
+    }
+
+    /// Lingers, then gives the lane back with the time at which it is due again. Returns whether it
+    /// was given back. While it is held its time stays as it is, so that the bell rings for all that
+    /// is owed; it is cleared, which costs a flush of the log, only when it is left.
     async fn leave(&mut self, bell: &Notify) -> Result<bool, StoreError> {
+        if self.endpoint.is_some() && !self.linger(bell).await? {
+            return Ok(false);
+        }
         let store = self.shared.context.ledger.store();
         let id = self.lane.endpoint_id;
-        let mut next = Next { due_at: None, not_before: 0 };
         // Before the last look: what is owed from here on sets it again.
         self.lost = !lanes::clear(store, id, &self.shared.holder).await?;
         if self.lost {
             return Ok(false);
         }
-        if let Some(endpoint) = &self.endpoint {
-            next.not_before = self.not_before();
-            let due_at = outbox::next_due(store, id, endpoint.ordered()).await?;
-            next.due_at = due_at.map(|due| due.max(next.not_before));
-            let wait = next.due_at.map(|due| due.saturating_sub(self.shared.context.now()));
-            let wait = wait.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
-            tokio::select! {
-                biased;
-                () = self.shared.stop.cancelled() => (),
-                () = bell.notified() => return self.refresh().await.map(|()| false),
-                () = tokio::time::sleep(wait.unwrap_or(LINGER).min(LINGER)) => {
-                    if wait.is_some_and(|wait| wait <= LINGER) {
-                        self.hungry = true;
-                        return Ok(false);
-                    }
-                }
-            }
+        let (next, wait) = self.next().await?;
+        if wait.is_some_and(|wait| wait <= LINGER) && !self.shared.stop.is_cancelled() {
+            self.hungry = true;
+            return Ok(false);
         }
         if !lanes::release(store, id, &self.shared.holder, next).await? {
             // The row is locked just now: something is being owed. Or the lane is another's.
