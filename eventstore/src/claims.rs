@@ -13,12 +13,12 @@ pub async fn claim(store: &Store, digest: &[u8], subject: &str) -> Result<String
         digest,
         subject
     )
-    .fetch_optional(store.writer())
+    .fetch_optional(store.single())
     .await?;
     match inserted {
         Some(subject) => Ok(subject),
         None => Ok(sqlx::query_scalar!("select subject from claims where digest = $1", digest)
-            .fetch_one(store.writer())
+            .fetch_one(store.single())
             .await?),
     }
 }
@@ -39,7 +39,7 @@ pub async fn file_personal_data(
         kind,
         sealed
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -57,7 +57,7 @@ pub async fn personal_data(
         subject,
         kind
     )
-    .fetch_optional(store.writer())
+    .fetch_optional(store.single())
     .await?)
 }
 
@@ -91,7 +91,7 @@ pub async fn store_phone_code(
         code.code_digest,
         code.expires_at
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -112,7 +112,7 @@ pub async fn try_phone_code(
         organization,
         most
     )
-    .fetch_optional(store.writer())
+    .fetch_optional(store.single())
     .await?;
     Ok(row.map(|row| PhoneCode {
         phone_digest: row.phone_digest,

@@ -45,7 +45,7 @@ impl LogRepository {
             stream,
             after
         )
-        .fetch_all(self.store.writer())
+        .fetch_all(self.store.single())
         .await?;
         rows.into_iter()
             .map(|row| {

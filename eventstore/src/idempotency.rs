@@ -96,7 +96,7 @@ pub(crate) async fn find(
         part,
         digest
     )
-    .fetch_optional(store.writer())
+    .fetch_optional(store.single())
     .await?;
     row.map(|row| crate::batch::stored(&row.request_hash, row.status, row.sealed, &row.body))
         .transpose()
@@ -110,7 +110,7 @@ pub async fn prune(store: &Store, part: i16, before: i64) -> Result<u64, StoreEr
         part,
         before
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(deleted.rows_affected())
 }

@@ -33,7 +33,7 @@ impl SchemaVersion {
 /// Reads how far the schema of a database is.
 pub async fn schema_version(store: &Store) -> Result<SchemaVersion, StoreError> {
     let applied = sqlx::query_scalar!("select schema_version()")
-        .fetch_one(store.writer())
+        .fetch_one(store.single())
         .await?
         .unwrap_or(0);
     let wanted = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);

@@ -90,7 +90,7 @@ pub async fn payload(
         part,
         event_id
     )
-    .fetch_optional(store.writer())
+    .fetch_optional(store.single())
     .await?)
 }
 
@@ -110,7 +110,7 @@ pub async fn settle(
         event_id,
         outcome
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }

@@ -34,7 +34,7 @@ pub async fn states(
         part,
         &names
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -92,14 +92,14 @@ pub async fn events_after(
 /// Reads a part's head from the database.
 pub async fn head(store: &Store, part: i16) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar!("select head from parts where part = $1", part)
-        .fetch_one(store.writer())
+        .fetch_one(store.single())
         .await?)
 }
 
 /// Reads the heads of all parts.
 pub async fn heads(store: &Store) -> Result<Vec<(i16, i64)>, StoreError> {
     let rows = sqlx::query!("select part, head from parts order by part")
-        .fetch_all(store.writer())
+        .fetch_all(store.single())
         .await?;
     Ok(rows.into_iter().map(|row| (row.part, row.head)).collect())
 }

@@ -22,17 +22,28 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Store {
     writer: PgPool,
+    single: PgPool,
     reader: PgPool,
     append: tokio_postgres::Config,
     parts: u16,
 }
 
+fn role(options: &PgConnectOptions, role: &str) -> PgConnectOptions {
+    options
+        .clone()
+        .disable_statement_logging()
+        .application_name("firsthand")
+        .options([("role", role), ("client_min_messages", "error")])
+}
+
+fn pool_options(size: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_TIMEOUT)
+}
+
 /// A pool whose connections take on a role and roll back on release: a future that is dropped
 /// inside `begin` must not leave its transaction to the next user of the connection.
-fn pool(options: &PgConnectOptions, role: &str, size: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+fn pool(options: PgConnectOptions, size: u32) -> PgPool {
+    pool_options(size)
         .after_release(|connection, _| {
             Box::pin(async move {
                 // Outside a transaction this is a no-op with a warning, which the options silence.
@@ -40,13 +51,14 @@ fn pool(options: &PgConnectOptions, role: &str, size: u32) -> PgPool {
                 Ok(true)
             })
         })
-        .connect_lazy_with(
-            options
-                .clone()
-                .disable_statement_logging()
-                .application_name("firsthand")
-                .options([("role", role), ("client_min_messages", "error")]),
-        )
+        .connect_lazy_with(options)
+}
+
+/// A pool for single statements: no transaction is ever begun on its connections, so there is none to
+/// roll back. Each statement is planned once, since planning costs more than most of them do.
+fn single(options: PgConnectOptions, size: u32) -> PgPool {
+    let options = options.options([("plan_cache_mode", "force_generic_plan")]);
+    pool_options(size).connect_lazy_with(options)
 }
 
 /// `postgres://user@localhost/db?host=/path` names one socket to sqlx and two hosts to
@@ -97,14 +109,15 @@ impl Store {
         let options = PgConnectOptions::from_str(url)?;
         let mut append = one_host(&tokio_postgres::Config::from_str(url)?);
         append.options("-c role=firsthand_writer").application_name("firsthand-append");
-        let writer = pool(&options, "firsthand_writer", pool_size);
-        let reader = pool(&options, "firsthand_reader", pool_size);
+        let writer = pool(role(&options, "firsthand_writer"), pool_size);
+        let single = single(role(&options, "firsthand_writer"), pool_size);
+        let reader = pool(role(&options, "firsthand_reader"), pool_size);
         let parts = sqlx::query_scalar!(r#"select count(*) as "count!" from parts"#)
             .fetch_one(&writer)
             .await?;
         must_be_durable(&writer).await?;
         let parts = u16::try_from(parts).map_err(StoreError::corrupt)?;
-        Ok(Self { writer, reader, append, parts })
+        Ok(Self { writer, single, reader, append, parts })
     }
 
     /// Returns the number of parts of this database.
@@ -132,9 +145,9 @@ impl Store {
         Ok(self.writer.begin().await?)
     }
 
-    /// Returns the writer role's pool, for single statements.
-    pub fn writer(&self) -> &PgPool {
-        &self.writer
+    /// Returns a pool of the writer's role for single statements; never begin a transaction on it.
+    pub fn single(&self) -> &PgPool {
+        &self.single
     }
 
     /// Begins a read that sees one book only: row level security stands behind the predicate that
@@ -153,6 +166,7 @@ impl Store {
     /// Closes all connections.
     pub async fn close(&self) {
         self.writer.close().await;
+        self.single.close().await;
         self.reader.close().await;
     }
 }

@@ -87,7 +87,7 @@ pub async fn lease(
         lease_until,
         most
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     Ok(rows
         .into_iter()
@@ -107,7 +107,7 @@ pub async fn due_parts(store: &Store, now: i64) -> Result<Vec<i16>, StoreError> 
         "select distinct part from tasks where due_at <= $1 and dead_at is null",
         now
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?)
 }
 
@@ -124,7 +124,7 @@ pub async fn extend(
         task_id,
         lease_until
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -132,7 +132,7 @@ pub async fn extend(
 /// Removes a task that is done.
 pub async fn finish(store: &Store, part: i16, task_id: &str) -> Result<(), StoreError> {
     sqlx::query!("delete from tasks where part = $1 and task_id = $2", part, task_id)
-        .execute(store.writer())
+        .execute(store.single())
         .await?;
     Ok(())
 }
@@ -152,7 +152,7 @@ pub async fn retry(
         due_at,
         error
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -172,7 +172,7 @@ pub async fn bury(
         now,
         error
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -193,7 +193,7 @@ pub async fn counts(store: &Store) -> Result<TaskCounts, StoreError> {
                   count(*) filter (where dead_at is not null) as "dead!"
            from tasks"#
     )
-    .fetch_one(store.writer())
+    .fetch_one(store.single())
     .await?;
     Ok(TaskCounts { waiting: row.waiting, dead: row.dead })
 }
@@ -214,7 +214,7 @@ pub struct DueTimer {
 /// Returns the parts that have due timers.
 pub async fn parts_with_due_timers(store: &Store, now: i64) -> Result<Vec<i16>, StoreError> {
     Ok(sqlx::query_scalar!("select distinct part from timers where due_at <= $1", now)
-        .fetch_all(store.writer())
+        .fetch_all(store.single())
         .await?)
 }
 
@@ -286,7 +286,7 @@ pub async fn due_timers(
         now,
         most
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     Ok(rows
         .into_iter()
@@ -305,7 +305,7 @@ pub async fn finish_timer(store: &Store, timer: &DueTimer, now: i64) -> Result<(
         timer.subject,
         now
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -313,6 +313,6 @@ pub async fn finish_timer(store: &Store, timer: &DueTimer, now: i64) -> Result<(
 /// Lets the planner know of tables that have grown much since it last looked. Returns how many.
 pub async fn refresh_statistics(store: &Store) -> Result<i32, StoreError> {
     Ok(sqlx::query_scalar!(r#"select refresh_statistics() as "analyzed!""#)
-        .fetch_one(store.writer())
+        .fetch_one(store.single())
         .await?)
 }

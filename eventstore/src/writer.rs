@@ -364,7 +364,7 @@ impl Writer {
             "select part, head, recorded_at, leaf from parts where part = any($1)",
             &self.parts
         )
-        .fetch_all(self.store.writer())
+        .fetch_all(self.store.single())
         .await?;
         self.memory.heads = rows
             .into_iter()

@@ -33,7 +33,7 @@ pub async fn record(store: &Store, uses: &[KeyUse]) -> Result<(), StoreError> {
         &keys,
         &times
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }

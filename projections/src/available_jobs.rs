@@ -144,7 +144,7 @@ pub async fn list(
         after,
         limit + 1
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.into_iter()
         .map(|row| {

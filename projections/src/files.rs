@@ -252,6 +252,6 @@ pub async fn lookalikes(
         submission_id,
         content_hash
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?)
 }

@@ -157,7 +157,7 @@ impl Follower {
                 part,
                 self.cursor
             )
-            .fetch_optional(store.writer())
+            .fetch_optional(store.single())
             .await?;
             self.announce(part, stored.unwrap_or(0));
             if tokio::time::Instant::now() > until {
@@ -317,6 +317,6 @@ pub async fn lag(store: &Store, cursor: &str) -> Result<i64, StoreError> {
            from parts p left join cursors c on c.part = p.part and c.projector = $1"#,
         cursor
     )
-    .fetch_one(store.writer())
+    .fetch_one(store.single())
     .await?)
 }

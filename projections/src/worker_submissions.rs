@@ -52,7 +52,7 @@ pub async fn list(
         after,
         limit + 1
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?)
 }
 
@@ -64,6 +64,6 @@ pub async fn count_since(store: &Store, worker: &str, since: i64) -> Result<i64,
         worker,
         since
     )
-    .fetch_one(store.writer())
+    .fetch_one(store.single())
     .await?)
 }

@@ -45,7 +45,7 @@ pub async fn span(
     to: Option<i64>,
 ) -> Result<Span, StoreError> {
     let part = store.part_of_book(book);
-    let mut connection = store.writer().acquire().await?;
+    let mut connection = store.single().acquire().await?;
     let after = match from {
         None => 0,
         Some(from) => position::at(&mut connection, part, from.saturating_sub(1)).await?,

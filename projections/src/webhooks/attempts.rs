@@ -101,7 +101,7 @@ pub async fn list(
 /// Forgets attempts that were begun before a time.
 pub async fn prune(store: &Store, part: i16, before: i64) -> Result<(), StoreError> {
     sqlx::query!("delete from webhook_attempts where part = $1 and begun_at < $2", part, before)
-        .execute(store.writer())
+        .execute(store.single())
         .await?;
     Ok(())
 }

@@ -37,7 +37,7 @@ pub async fn complete(
         unsigned.book,
         body
     )
-    .fetch_optional(store.writer())
+    .fetch_optional(store.single())
     .await?;
     match kept {
         Some(body) => Ok(body),
@@ -46,7 +46,7 @@ pub async fn complete(
             unsigned.part,
             unsigned.position
         )
-        .fetch_one(store.writer())
+        .fetch_one(store.single())
         .await?),
     }
 }

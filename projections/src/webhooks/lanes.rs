@@ -49,7 +49,7 @@ pub async fn due(
         holder,
         now
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
 }
@@ -70,14 +70,14 @@ pub async fn clear(
         stream.to_string(),
         holder
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     sqlx::query!(
         "select position from cursors where part = $1 and projector = $2 for share",
         store.part_of(stream),
         FEED_CURSOR
     )
-    .fetch_optional(store.writer())
+    .fetch_optional(store.single())
     .await?;
     Ok(cleared.rows_affected() > 0)
 }
@@ -109,7 +109,7 @@ pub async fn acquire(
         until,
         most
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.into_iter()
         .map(|row| {
@@ -147,7 +147,7 @@ pub async fn extend(
         endpoints,
         until
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -159,7 +159,7 @@ pub async fn end_holds(store: &Store, part: i16, now: i64) -> Result<(), StoreEr
         part,
         now
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -180,7 +180,7 @@ pub async fn take(
         holder,
         until
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(taken.rows_affected() > 0)
 }
@@ -220,7 +220,7 @@ pub async fn release(
         next.due_at,
         next.not_before
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(released.rows_affected() > 0)
 }
@@ -242,7 +242,7 @@ pub async fn remove(
         stream.to_string(),
         holder
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -260,7 +260,7 @@ pub async fn health(
         store.part_of(StreamId::WebhookEndpoint(*first)),
         &names
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.into_iter()
         .map(|row| {

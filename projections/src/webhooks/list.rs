@@ -294,7 +294,7 @@ pub async fn audience(
         position,
         book.to_string()
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
 }

@@ -116,7 +116,7 @@ pub async fn begin(store: &Store, wanted: &Wanted<'_>) -> Result<Vec<Begun>, Sto
         wanted.holder,
         WINDOW
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.sort_unstable_by_key(|begun| begun.position);
     Ok(rows)
@@ -146,7 +146,7 @@ pub async fn next_due(
         stream.to_string(),
         ordered
     )
-    .fetch_one(store.writer())
+    .fetch_one(store.single())
     .await?)
 }
 
@@ -173,7 +173,7 @@ pub async fn skip(
         holder,
         SKIPPED_AT_ONCE
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(i64::try_from(skipped.rows_affected()).unwrap_or(0) == SKIPPED_AT_ONCE)
 }
@@ -269,7 +269,7 @@ pub async fn settle(
         &rows.errors as &[Option<String>],
         ordered
     )
-    .fetch_one(store.writer())
+    .fetch_one(store.single())
     .await?;
     Ok(held)
 }

@@ -26,7 +26,7 @@ pub async fn keep(
         id.to_string(),
         sealed
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -49,7 +49,7 @@ pub async fn forget_others(
         SealId::new(Ulid::from_parts(millis, 0)).to_string(),
         &names
     )
-    .execute(store.writer())
+    .execute(store.single())
     .await?;
     Ok(())
 }
@@ -68,7 +68,7 @@ pub async fn read(
         stream.to_string(),
         &names
     )
-    .fetch_all(store.writer())
+    .fetch_all(store.single())
     .await?;
     rows.into_iter()
         .map(|row| Ok((row.seal_id.parse().map_err(StoreError::corrupt)?, row.sealed)))
