@@ -21,9 +21,9 @@ RETRY_MS = "0,400,400,400,400,400"
 
 
 class Product:
-    """A running service with a data directory of its own."""
+    """A running service with a data directory of its own, and with these environment variables."""
 
-    def __init__(self, binary: Path) -> None:
+    def __init__(self, binary: Path, **settings: str) -> None:
         self._log = tempfile.TemporaryFile(mode="w+")
         self._process = subprocess.Popen(
             [binary, "dev", "--json", "--ephemeral", "--listen", "127.0.0.1:0"],
@@ -32,7 +32,8 @@ class Product:
             stderr=self._log,
             text=True,
             env=os.environ
-            | {"FIRSTHAND_WEBHOOK_RETRY_MS": RETRY_MS, "FIRSTHAND_RATE_LIMITS": "off"},
+            | {"FIRSTHAND_WEBHOOK_RETRY_MS": RETRY_MS, "FIRSTHAND_RATE_LIMITS": "off"}
+            | settings,
         )
         lines: Queue[str] = Queue()
 
