@@ -44,7 +44,8 @@ class Product:
                 lines.put(line)
             lines.put("")
 
-        Thread(target=read, daemon=True).start()
+        self._reader = Thread(target=read, daemon=True)
+        self._reader.start()
         try:
             self.ready: dict[str, Any] = json.loads(lines.get(timeout=STARTS_WITHIN_SECONDS))
             self.base_url: str = self.ready["base_url"]
@@ -57,6 +58,7 @@ class Product:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._log.close()
 
     def stop(self) -> None:
         """Ends it as an operator would, and by force if that takes too long."""
@@ -66,6 +68,10 @@ class Product:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        # What it started may hold the pipe for a moment longer.
+        self._reader.join(STOPS_WITHIN_SECONDS)
+        if self._process.stdout and not self._reader.is_alive():
+            self._process.stdout.close()
 
     def log(self) -> str:
         """The last lines of its log."""

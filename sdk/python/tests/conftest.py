@@ -61,8 +61,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="session")
-def workers(product: Product) -> WorkForce:
-    return WorkForce(product)
+def workers(product: Product) -> Iterator[WorkForce]:
+    workers = WorkForce(product)
+    yield workers
+    workers.close()
 
 
 @pytest.fixture(scope="session")

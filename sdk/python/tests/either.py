@@ -56,6 +56,12 @@ class Either:
         self.client = client
         self.called: set[str] = set()
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await settled(self.client.close())
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self.client, name)
 

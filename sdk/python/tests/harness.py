@@ -62,6 +62,15 @@ class WorkForce:
         token = self._post("/internal/worker/register", json=worker)["token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
+    def close(self) -> None:
+        self._http.close()
+
+    def available(self) -> list[dict[str, Any]]:
+        """The jobs that this worker could accept."""
+        answer = self._http.get("/internal/worker/jobs/available?limit=100")
+        jobs: list[dict[str, Any]] = answer.json()["data"]
+        return jobs
+
     def _post(self, path: str, **what: Any) -> Any:
         answer = self._http.post(path, **what)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
@@ -76,10 +85,6 @@ class WorkForce:
             files={"file": ("photo.png", image, "image/png")},
         )
         return image
-
-    def flag(self, job_id: str) -> None:
-        """Accepts a job and says that something is wrong with it."""
-        self._post(f"/internal/worker/jobs/{job_id}/flag", json={"reason": "it can't be done"})
 
 
 def pay(checkout_url: str) -> None:
@@ -140,7 +145,7 @@ def assert_shape(value: Any, kind: Any, where: str = "answer") -> Any:
             assert_shape(value, inner, where)
     elif str(kind).startswith("typing.Literal"):
         assert value in get_args(kind), f"{where} is {value!r}"
-    elif isinstance(kind, type) and kind is not object:
+    elif isinstance(kind, type) and kind is not Any:  # Any is a class from Python 3.11 on
         fits = (int, float) if kind is float else kind
         assert isinstance(value, fits), f"{where} is {value!r}, not {kind}"
     return value

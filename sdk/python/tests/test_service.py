@@ -52,17 +52,16 @@ async def account(client: Either, product: Product, kind: str) -> None:
     with pytest.raises(FirstHandApiError) as taken:
         await settled(CLIENTS[kind].sign_up("SDK Ltd", email, base_url=product.base_url))
     assert taken.value.status == 409
-    new = client_of(kind, product, signed_up["api_key"])
     number = f"+4478{random.randrange(10**8):08}"
-    sent = assert_shape(await new.send_phone_code(number), types.PhoneVerification)
-    assert sent["status"] == "sent"
-    with pytest.raises(FirstHandApiError) as wrong:
-        await new.verify_phone(number, "999999")
-    assert (wrong.value.status, wrong.value.code) == (400, "wrong_code")
-    verified = assert_shape(await new.verify_phone(number, "000000"), types.PhoneVerification)
-    assert (verified["status"], verified["available_cents"]) == ("verified", 250)
-    client.called |= new.called
-    await new.close()
+    async with client_of(kind, product, signed_up["api_key"]) as new:
+        sent = assert_shape(await new.send_phone_code(number), types.PhoneVerification)
+        assert sent["status"] == "sent"
+        with pytest.raises(FirstHandApiError) as wrong:
+            await new.verify_phone(number, "999999")
+        assert (wrong.value.status, wrong.value.code) == (400, "wrong_code")
+        verified = assert_shape(await new.verify_phone(number, "000000"), types.PhoneVerification)
+        assert (verified["status"], verified["available_cents"]) == ("verified", 250)
+        client.called |= new.called
 
 
 async def jobs(client: Either, workers: WorkForce) -> None:
@@ -132,8 +131,7 @@ async def completion(client: Either, workers: WorkForce) -> None:
     def work() -> None:
         found: list[Any] = []
         while not found:
-            available = workers._http.get("/internal/worker/jobs/available?limit=100").json()["data"]
-            found = [job["id"] for job in available if job["title"] == posted["title"]]
+            found = [job["id"] for job in workers.available() if job["title"] == posted["title"]]
         workers.deliver(found[0])
 
     worker = threading.Thread(target=work, daemon=True)
@@ -155,17 +153,16 @@ async def api_keys(client: Either, product: Product, kind: str) -> None:
     assert_shape(await client.get_api_key(made["id"]), types.ApiKey)
     rotated = assert_shape(await client.rotate_api_key(made["id"]), types.NewApiKey)
     assert rotated["secret"] != made["secret"]
-    reader = client_of(kind, product, rotated["secret"])
-    assert (await reader.list_jobs())["data"] == []
-    with pytest.raises(FirstHandApiError) as refused:
-        await reader.get_credit_balance()
-    assert (refused.value.status, refused.value.code) == (403, "scope_missing")
-    assert await client.revoke_api_key(made["id"]) is None
-    assert await client.revoke_api_key(made["id"], force=True) is None
-    with pytest.raises(FirstHandApiError) as gone:
-        await reader.me()
-    assert (gone.value.status, gone.value.type) == (401, "authentication_error")
-    await reader.close()
+    async with client_of(kind, product, rotated["secret"]) as reader:
+        assert (await reader.list_jobs())["data"] == []
+        with pytest.raises(FirstHandApiError) as refused:
+            await reader.get_credit_balance()
+        assert (refused.value.status, refused.value.code) == (403, "scope_missing")
+        assert await client.revoke_api_key(made["id"]) is None
+        assert await client.revoke_api_key(made["id"], force=True) is None
+        with pytest.raises(FirstHandApiError) as gone:
+            await reader.me()
+        assert (gone.value.status, gone.value.type) == (401, "authentication_error")
 
 
 async def endpoints(client: Either, receiver: Receiver) -> str:
@@ -314,8 +311,8 @@ async def billing(client: Either) -> None:
     statement = await client.get_statement(now().strftime("%Y-%m"))
     assert_shape(statement, types.BillingStatement)
     assert statement["closing"]["available_cents"] == balance["available_cents"]
-    for format in ("csv", "ndjson", "hledger", "beancount"):
-        export = await client.export_billing(format=format, start=before, end=now() + timedelta(days=1))
+    for kind in ("csv", "ndjson", "hledger", "beancount"):
+        export = await client.export_billing(format=kind, start=before, end=now() + timedelta(days=1))
         assert b"10.00" in export
     with pytest.raises(FirstHandInsufficientCreditsError) as poor:
         await client.create_job(order(files_needed=1000, price_per_file_cents=5000))
@@ -356,17 +353,17 @@ async def organization(client: Either) -> None:
 
 
 async def test_every_method(kind: str, product: Product, workers: WorkForce, receiver: Receiver) -> None:
-    client = client_of(kind, product, new_key(product, cents=5000))
-    await account(client, product, kind)
-    await jobs(client, workers)
-    await completion(client, workers)
-    await api_keys(client, product, kind)
-    inbox = await endpoints(client, receiver)
-    await events(client, receiver, inbox)
-    await feed(client)
-    await billing(client)
-    await organization(client)
-    await client.close()
+    async with client_of(kind, product, new_key(product, cents=5000)) as client:
+        await account(client, product, kind)
+        await jobs(client, workers)
+        await completion(client, workers)
+        await api_keys(client, product, kind)
+        inbox = await endpoints(client, receiver)
+        await events(client, receiver, inbox)
+        await feed(client)
+        await billing(client)
+        await organization(client)
+        await client.close()
     # It makes no call; test_retries.py shows what it does.
     assert methods() - client.called == {"with_options"}
 
@@ -382,24 +379,26 @@ async def test_the_async_client_makes_calls_together(product: Product) -> None:
 
 
 async def test_a_rate_limit_is_waited_out_or_raised(kind: str, limited: Product) -> None:
-    client = client_of(kind, limited, new_key(limited))
-    impatient = Either.of(client.client.with_options(max_retries=0))
-    with pytest.raises(FirstHandRateLimitError) as caught:
-        for _ in range(200):
-            await impatient.me()
-    error = caught.value
-    assert (error.status, error.type, error.code) == (429, "rate_limit_exceeded", "rate_limit_exceeded")
-    assert error.retry_after == 1
-    assert error.retryable
-    [limit] = error.details or []
-    assert limit["bucket"] == "key_requests"
-    assert (await client.me())["object"] == "identity"
-    await client.close()
+    async with client_of(kind, limited, new_key(limited)) as client:
+        impatient = Either.of(client.client.with_options(max_retries=0))
+
+        async def exhaust() -> None:
+            for _ in range(500):
+                await impatient.me()
+
+        with pytest.raises(FirstHandRateLimitError) as caught:
+            await exhaust()
+        error = caught.value
+        assert (error.status, error.type, error.code) == (429, "rate_limit_exceeded", "rate_limit_exceeded")
+        assert error.retry_after == 1
+        assert error.retryable
+        [limit] = error.details or []
+        assert limit["bucket"] == "key_requests"
+        assert (await client.me())["object"] == "identity"
 
 
 async def test_a_service_that_is_not_there(kind: str, waits: list[float]) -> None:
-    client = Either(kind, "fh_test_x", base_url="http://127.0.0.1:9", max_retries=2)
-    with pytest.raises(FirstHandConnectionError, match="connection failed"):
-        await client.me()
-    assert len(waits) == 2
-    await client.close()
+    async with Either(kind, "fh_test_x", base_url="http://127.0.0.1:9", max_retries=2) as client:
+        with pytest.raises(FirstHandConnectionError, match="connection failed"):
+            await client.me()
+        assert len(waits) == 2

@@ -4,8 +4,7 @@ The service may add fields and values at any time, so treat what is listed here 
 all there is. Money is whole US cents; times are ISO 8601 in UTC.
 """
 
-from __future__ import annotations
-
+# Annotations are evaluated here, so that what validates by them at run time sees what may be absent.
 import sys
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
