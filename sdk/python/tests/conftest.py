@@ -34,8 +34,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def no_time(seconds: float) -> None:
         noted.append(seconds)
 
-    monkeypatch.setattr("firsthand._client.sleep", noted.append)
-    monkeypatch.setattr("firsthand._async_client.sleep", no_time)
+    for module in ("calls", "jobs", "stream"):
+        monkeypatch.setattr(f"firsthand._sync.{module}.sleep", noted.append)
+        monkeypatch.setattr(f"firsthand._async.{module}.sleep", no_time)
     return noted
 
 

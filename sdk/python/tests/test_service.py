@@ -96,6 +96,7 @@ async def jobs(client: Either, workers: WorkForce) -> None:
     await files(client, job["id"], image)
     trail = assert_shape(await client.get_job_audit(job["id"], limit=100), types.Page[types.AuditEvent])
     assert trail["data"][-1]["event_type"] == "job.created"
+    assert await client.all("iter_job_audit", job["id"], page_size=2) == trail["data"]
     created = await client.get_job_audit(job["id"], event_type="job.created")
     assert len(created["data"]) == 1
 
@@ -239,6 +240,7 @@ async def events(client: Either, receiver: Receiver, inbox: str) -> None:
     assert [one["id"] for one in found] == [event_id]
     attempts = await client.list_webhook_event_attempts(event_id, status="succeeded", limit=5)
     assert_shape(attempts, types.Page[types.WebhookAttempt])
+    assert await client.all("iter_webhook_event_attempts", event_id) == attempts["data"]
     assert len(attempts["data"]) == 1
     of_endpoint = await client.list_webhook_endpoint_attempts(endpoint, status="failed")
     assert [one["response_status"] for one in of_endpoint["data"]] == [500]

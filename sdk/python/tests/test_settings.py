@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import firsthand
-from either import CLIENTS, settled
+from either import CLIENTS, methods, settled
 from firsthand import (
     FirstHandApiError,
     FirstHandClient,
@@ -78,7 +78,6 @@ def test_everything_public_is_described() -> None:
     for name in firsthand.__all__:
         if not name.startswith("__"):
             assert getattr(firsthand, name).__doc__, name
-    for name, method in vars(FirstHandClient).items():
-        if not name.startswith("_"):
-            assert method.__doc__, name
+    for name in methods():
+        assert getattr(FirstHandClient, name).__doc__, name
     assert (Path(firsthand.__file__).parent / "py.typed").is_file()

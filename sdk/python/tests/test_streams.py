@@ -124,6 +124,34 @@ async def test_the_first_event_of_all_is_not_lost_between_connections(kind: str,
     assert len(waits) == 1
 
 
+async def test_it_survives_when_the_first_event_can_not_be_looked_for(kind: str, waits: list[float]) -> None:
+    feed = Feed(*(Body() for _ in range(4)), Body(frame(1)))
+    # Twice each: the call for the first event is tried again by itself.
+    failures = [500, 500, 0, 500, 500, 0]
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/events" and (status := failures.pop(0)):
+            return httpx.Response(status)
+        return feed(request)
+
+    async with mocked(kind, broken, max_retries=1).stream() as stream:
+        assert failures == [500, 500, 0]
+        feed.events.append(event(0))
+        assert [(await stream.next())["id"] for _ in range(2)] == ["evt_0", "evt_1"]
+    assert feed.resumed == [None, None, None, None, "evt_0"]
+    assert len(waits) == 5
+
+
+async def test_what_fails_on_entering_leaves_nothing_open(kind: str) -> None:
+    body = Body()
+    empty = httpx.Response(200, json={"data": [], "has_more": False})
+    answers = {"/v1/webhook_events": empty, "/v1/events/stream": httpx.Response(200, stream=body)}
+    stream = mocked(kind, lambda asked: answers.get(asked.url.path, httpx.Response(403))).stream()
+    with pytest.raises(FirstHandApiError, match="403"):
+        await stream.__aenter__()
+    assert body.closed
+
+
 async def test_a_refusal_ends_it(kind: str, waits: list[float]) -> None:
     revoked = httpx.Response(401, json={"error": {"type": "authentication_error"}})
     feed = Feed(Body(frame(1)), revoked)

@@ -11,28 +11,17 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "src" / "firsthand"
-SOURCE, TARGET = PACKAGE / "_async_client.py", PACKAGE / "_client.py"
-
-HEADER = '''"""The synchronous client.
-
-Made of `_async_client.py` by `tools/unasync.py`: change that one.
-"""
-'''
+SOURCES, TARGETS = PACKAGE / "_async", PACKAGE / "_sync"
 
 RULES = [
-    (r'^""".*?"""\n', HEADER),
-    (
-        r"from asyncio import sleep\nfrom collections.abc import (.*)\n",
-        r"from collections.abc import \1\n",
-    ),
-    (r"from time import monotonic\n", "from time import monotonic, sleep\n"),
-    (r"AsyncIterator, Awaitable, Callable, ", "Callable, Iterator, "),
-    (r"Awaitable\[(Page\[T\])\]", r"\1"),
-    (r"An asynchronous client", "A synchronous client"),
+    (r"\bfrom asyncio import sleep\b", "from time import sleep"),
+    (r"\bAwaitable, ", ""),
+    (r"\bAwaitable\[(Page\[T\])\]", r"\1"),
+    (r"\b(An?) asynchronous\b", "A synchronous"),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
-    (r"\bAsync(FirstHandClient|EventStream|Iterator|Client)\b", r"\1"),
     (r"\bhttpx\.AsyncClient\b", "httpx.Client"),
+    (r"\bAsync([A-Z])", r"\1"),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
     # What an asynchronous generator has no short form for.
     (r'for item in (page\["data"\]):\n +yield item\n', r"yield from \1\n"),
@@ -42,26 +31,34 @@ RULES = [
 ]
 
 
-def synchronous(text: str) -> str:
-    """Returns the synchronous text, formatted."""
+def synchronous(source: Path) -> str:
+    """Returns the synchronous text of a module, formatted."""
+    text = source.read_text()
     for pattern, replacement in RULES:
-        text = re.sub(pattern, replacement, text, flags=re.DOTALL if pattern[0] == "^" else 0)
+        text = re.sub(pattern, replacement, text)
+    note = f"# Made of _async/{source.name} by tools/unasync.py: change that one.\n"
+    if source.name == "__init__.py":
+        text = '"""The synchronous client, made of `_async` by `tools/unasync.py`."""\n'
+    target = str(TARGETS / source.name)
     for arguments in (["check", "--quiet", "--fix", "--select", "I"], ["format"]):
-        ruff = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", str(TARGET), "-"]
+        ruff = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", target, "-"]
         text = subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
-    return text
+    return note + text
 
 
 def main() -> int:
     """Writes or checks, as the command line says."""
-    made = synchronous(SOURCE.read_text())
-    if sys.argv[1:] != ["--check"]:
-        TARGET.write_text(made)
-        return 0
-    if TARGET.read_text() == made:
-        return 0
-    print(f"{TARGET.name} is not what {SOURCE.name} makes: run python tools/unasync.py")
-    return 1
+    made = {source.name: synchronous(source) for source in sorted(SOURCES.glob("*.py"))}
+    if sys.argv[1:] == ["--check"]:
+        there = {target.name: target.read_text() for target in TARGETS.glob("*.py")}
+        wrong = sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
+        for name in wrong:
+            print(f"_sync/{name} is not what _async makes: run python tools/unasync.py")
+        return 1 if wrong else 0
+    TARGETS.mkdir(exist_ok=True)
+    for name, text in made.items():
+        (TARGETS / name).write_text(text)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Python SDK of FirstHandAPI: original photos, sounds and films from real people."""
 
-from ._async_client import AsyncEventStream, AsyncFirstHandClient
-from ._client import EventStream, FirstHandClient
+from ._async.client import AsyncFirstHandClient
+from ._async.stream import AsyncEventStream
 from ._core import ApiResponse
 from ._errors import (
     FirstHandApiError,
@@ -11,6 +11,8 @@ from ._errors import (
     FirstHandRateLimitError,
     FirstHandSignatureError,
 )
+from ._sync.client import FirstHandClient
+from ._sync.stream import EventStream
 from ._version import __version__
 from ._webhooks import construct_webhook_event, verify_webhook_signature
 

@@ -102,10 +102,6 @@ class Request(Generic[T]):
     # Whether the answer is read as bytes instead of JSON.
     raw: bool = False
 
-    def at(self, parameter: str, cursor: str | None) -> Request[T]:
-        """Returns the same call for the page after a cursor."""
-        return replace(self, params={**self.params, parameter: cursor})
-
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[T]):
