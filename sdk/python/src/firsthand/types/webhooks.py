@@ -56,6 +56,7 @@ class WebhookEndpointParams(TypedDict):
     max_in_flight: NotRequired[int]
     max_per_second: NotRequired[int | None]
     headers: NotRequired[dict[str, str] | None]
+    status: NotRequired[Literal["enabled", "disabled"]]
 
 
 class WebhookEndpoint(TypedDict):
