@@ -219,7 +219,7 @@ async def events(client: Either, receiver: Receiver, inbox: str) -> None:
     [endpoint] = [
         one["id"] for one in await client.all("iter_webhook_endpoints") if one["url"].endswith(inbox)
     ]
-    began = now() - timedelta(seconds=1)
+    began = now()
     job = await client.create_job(order())
     await client.cancel_job(job["id"])
     delivery = receiver.next(inbox)
