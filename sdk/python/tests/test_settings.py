@@ -20,6 +20,7 @@ from firsthand import (
     FirstHandError,
     FirstHandRateLimitError,
 )
+from firsthand._core import Request, Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -56,6 +57,15 @@ async def test_only_a_client_of_ones_own_is_left_open(kind: str) -> None:
     assert not ours._http.is_closed
     await settled(ours.close())
     assert ours._http.is_closed
+
+
+def test_a_key_is_sent_only_where_there_is_one() -> None:
+    settings = Settings.of("fh_test_a", "https://api.test", 30.0, 3)
+    with httpx.Client() as http:
+        for authenticated in (True, False):
+            request = Request[None]("POST", "/v1/auth/signup", authenticated=authenticated)
+            built = settings.build(http.build_request, request)
+            assert ("authorization" in built.headers) is authenticated
 
 
 def test_errors_have_one_base_and_survive_pickling() -> None:

@@ -9,7 +9,7 @@ from firsthand._sse import Decoder, ServerSentEvent
 TEXT = (
     "\ufeff: a comment\n"
     'id: 1\nevent: job.completed\ndata: {"a":\ndata: "é"}\n\n'
-    "retry: 1500\r\ndata:no blank\r\n\r\n"
+    "retry: 1500\r\ndata:no blank\r\ndata: second\r\n\r\n"
     "id: 2\revent: nothing to tell\r\r"
     "id\ndata\n\n"
     "unknown: field\nretry: soon\nid: with\0nul\ndata:  two blanks\n\n"
@@ -17,7 +17,7 @@ TEXT = (
 ).encode()
 EVENTS = [
     ServerSentEvent("job.completed", '{"a":\n"é"}', "1"),
-    ServerSentEvent("message", "no blank", "1"),
+    ServerSentEvent("message", "no blank\nsecond", "1"),
     ServerSentEvent("message", "", ""),
     ServerSentEvent("message", " two blanks", ""),
 ]

@@ -71,10 +71,10 @@ class Feed:
 
 
 async def test_it_goes_on_after_the_last_event_however_it_breaks(kind: str, waits: list[float]) -> None:
-    half = frame(4)
+    half = frame(4)[:-8]
     last = Body(b": alive\n\n", frame(5), frame(6))
     connections: list[Body | httpx.Response | Exception] = [
-        Body(frame(2), frame(3) + half[:10], breaks=httpx.ReadError("reset")),
+        Body(frame(2), frame(3) + half, breaks=httpx.ReadError("reset")),
         httpx.ConnectError("refused"),
         httpx.Response(503, json={}, headers={"Retry-After": "9"}),
         Body(frame(4)),
@@ -183,6 +183,14 @@ async def test_later_ones_are_tried_without_bound_or_within_the_one_given(
         await stream.next()
         with pytest.raises(FirstHandConnectionError, match="ended"):
             await stream.next()
+
+
+async def test_only_failures_in_a_row_count(kind: str, waits: list[float]) -> None:
+    feed = Feed(*(Body(frame(number)) for number in range(1, 5)))
+    async with mocked(kind, feed).stream(after="evt_0", max_reconnects=1) as stream:
+        assert [(await stream.next())["id"] for _ in range(4)] == ["evt_1", "evt_2", "evt_3", "evt_4"]
+    assert len(waits) == 3
+    assert max(waits) <= 0.5
 
 
 async def test_the_time_between_connections_is_the_services_to_name(kind: str, waits: list[float]) -> None:
