@@ -10,10 +10,11 @@ import time
 import urllib.request
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, get_args, get_origin
 
 import httpx
 from product import Product
+from typing_extensions import get_type_hints, is_typeddict
 
 from either import Either
 from firsthand import FirstHandClient
@@ -139,6 +140,8 @@ def assert_shape(value: Any, kind: Any, where: str = "answer") -> Any:
     elif origin is list:
         for index, item in enumerate(value):
             assert_shape(item, get_args(kind)[0], f"{where}[{index}]")
+    elif origin is dict:
+        assert isinstance(value, dict), f"{where} is {value!r}"
     elif type(None) in get_args(kind):
         if value is not None:
             [inner, *_] = [one for one in get_args(kind) if one is not type(None)]
