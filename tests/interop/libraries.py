@@ -15,20 +15,10 @@ import standardwebhooks
 import stripe
 import svix.webhooks
 
+from delivered import Request
+
 SIGNATURE = "x-firsthandapi-signature"
 HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Request:
-    """A delivery as it came: header names in lower case, the body's bytes."""
-
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def event_id(self) -> str:
-        return json.loads(self.body)["id"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import time
 from dataclasses import replace
 
 from checks import Checks
-from libraries import ALL, SIGNATURE, Libraries, Request
+from delivered import Request
+from libraries import ALL, SIGNATURE, Libraries
 
 # The libraries allow 300 s.
 TOO_OLD_SECONDS = 330

@@ -21,9 +21,9 @@ RETRY_MS = "0,400,400,400,400,400"
 
 
 class Product:
-    """A running service with a data directory of its own."""
+    """A running service with a data directory of its own, and with these environment variables."""
 
-    def __init__(self, binary: Path) -> None:
+    def __init__(self, binary: Path, **settings: str) -> None:
         self._log = tempfile.TemporaryFile(mode="w+")
         self._process = subprocess.Popen(
             [binary, "dev", "--json", "--ephemeral", "--listen", "127.0.0.1:0"],
@@ -32,7 +32,8 @@ class Product:
             stderr=self._log,
             text=True,
             env=os.environ
-            | {"FIRSTHAND_WEBHOOK_RETRY_MS": RETRY_MS, "FIRSTHAND_RATE_LIMITS": "off"},
+            | {"FIRSTHAND_WEBHOOK_RETRY_MS": RETRY_MS, "FIRSTHAND_RATE_LIMITS": "off"}
+            | settings,
         )
         lines: Queue[str] = Queue()
 
@@ -43,7 +44,8 @@ class Product:
                 lines.put(line)
             lines.put("")
 
-        Thread(target=read, daemon=True).start()
+        self._reader = Thread(target=read, daemon=True)
+        self._reader.start()
         try:
             self.ready: dict[str, Any] = json.loads(lines.get(timeout=STARTS_WITHIN_SECONDS))
             self.base_url: str = self.ready["base_url"]
@@ -56,6 +58,7 @@ class Product:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._log.close()
 
     def stop(self) -> None:
         """Ends it as an operator would, and by force if that takes too long."""
@@ -65,6 +68,10 @@ class Product:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        # What it started may hold the pipe for a moment longer.
+        self._reader.join(STOPS_WITHIN_SECONDS)
+        if self._process.stdout and not self._reader.is_alive():
+            self._process.stdout.close()
 
     def log(self) -> str:
         """The last lines of its log."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 
-from libraries import Request
+from delivered import Request
 
 # The service waits 10 s for an answer; a test that forgets one must not look like a slow receiver.
 ANSWER_WITHIN_SECONDS = 8

@@ -22,7 +22,8 @@ import one_request
 import payments
 import rotations
 from checks import Checks
-from libraries import SIGNATURE, Libraries, Request
+from delivered import Request
+from libraries import SIGNATURE, Libraries
 from product import Product
 from receiver import Receiver
 

@@ -2,6 +2,7 @@
 //! pinned packages alone, and the run of tests/interop.
 
 use crate::apt::{self, succeeds};
+use crate::python::Environment;
 use crate::{Result, cargo, postgres, root, run};
 use std::fs;
 use std::path::Path;
@@ -9,28 +10,20 @@ use std::process::Command;
 
 const SCRIPTS: &str = "tests/interop";
 const PLACE: &str = "target/interop";
-/// Says by its exit code whether this Python can do what is needed.
-const PYTHON_CHECK: &str =
-    "import sys, venv, ensurepip; sys.exit(0 if sys.version_info >= (3, 11) else 1)";
 /// Says by its exit code whether this Node can.
 const NODE_CHECK: &str = "process.exit(Number(process.versions.node.split('.')[0]) >= 18 ? 0 : 1)";
 
 /// Builds the product and has the libraries verify what it sends.
 pub(crate) fn test() -> Result<()> {
     postgres::install()?;
-    let python = python()?;
     node()?;
     cargo(&["build", "--release", "--package", "firsthand-server"])?;
     let (scripts, place) = (root().join(SCRIPTS), root().join(PLACE));
-    let (venv, modules) = (place.join("venv"), place.join("node"));
-    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&venv))?;
-    let python = venv.join("bin/python");
-    run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["--require-hashes", "--requirement"])
-        .arg(scripts.join("requirements.txt")))?;
+    let modules = place.join("node");
+    let environment = Environment::make(&place.join("venv"), &scripts.join("requirements.txt"))?;
     install_modules(&scripts, &modules)?;
-    run(Command::new(&python)
+    run(environment
+        .python()
         .arg(scripts.join("run.py"))
         .arg("--binary")
         .arg(root().join("target/release/firsthand"))
@@ -49,21 +42,6 @@ fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
     run(Command::new("npm")
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
         .arg(modules))
-}
-
-/// A Python of 3.11 or later that can make an environment; installed if there is none.
-pub(crate) fn python() -> Result<&'static str> {
-    // What stands first in the path may be another one than the system's.
-    let found = || {
-        let names = ["python3", "/usr/bin/python3"];
-        names.into_iter().find(|python| succeeds(python, &["-c", PYTHON_CHECK]))
-    };
-    if let Some(python) = found() {
-        return Ok(python);
-    }
-    println!("Python with venv is missing: installing the package python3-venv");
-    apt::install(&["python3-venv"], "install Python 3.11 or later with its module venv")?;
-    found().ok_or_else(|| "the package brought no Python 3.11 or later".to_owned())
 }
 
 /// Sees to it that there are Node 18 or later and npm.

@@ -2,9 +2,8 @@
 //! below `target`, and the tests of tests/ledgers.
 
 use crate::apt::{self, succeeds};
-use crate::interop::python;
+use crate::python::Environment;
 use crate::{Result, cargo, cargo_command, postgres, root, run};
-use std::process::Command;
 
 const REQUIREMENTS: &str = "tests/ledgers/requirements.txt";
 const PLACE: &str = "target/ledgers";
@@ -12,20 +11,15 @@ const PLACE: &str = "target/ledgers";
 /// Builds the product and has the programs read what it exports.
 pub(crate) fn test() -> Result<()> {
     postgres::install()?;
-    let python = python()?;
     hledger()?;
     let venv = root().join(PLACE).join("venv");
-    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&venv))?;
-    run(Command::new(venv.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["--require-hashes", "--requirement"])
-        .arg(root().join(REQUIREMENTS)))?;
+    let environment = Environment::make(&venv, &root().join(REQUIREMENTS))?;
     cargo(&["build", "--release", "--package", "firsthand-server"])?;
     let tests = ["test", "--release", "--package", "firsthand-tests", "--features", "ledgers"];
     run(cargo_command(&tests)
         .args(["--test", "ledgers", "--", "--nocapture"])
         .env("FIRSTHAND_HLEDGER", "hledger")
-        .env("FIRSTHAND_BEAN_CHECK", venv.join("bin/bean-check")))
+        .env("FIRSTHAND_BEAN_CHECK", environment.program("bean-check")))
 }
 
 /// Sees to it that there is hledger.

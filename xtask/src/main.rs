@@ -5,7 +5,9 @@ mod apt;
 mod interop;
 mod ledgers;
 mod postgres;
+mod python;
 mod queries;
+mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -17,6 +19,8 @@ const HELP: &str = "cargo xtask <command>
   interop      install what is missing, then have foreign libraries verify webhooks' signatures
   ledgers      install what is missing, then have hledger and beancount check exports and compare
                their balances with ours
+  sdk          install what is missing, then build, check and test the Python SDK; FIRSTHAND_BINARY
+               names a service that is built already
   generate     renew .sqlx from the queries and the migrations
   fmt          format everything
   lint         clippy with the workspace's lints";
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         "test" => test(),
         "interop" => interop::test(),
         "ledgers" => ledgers::test(),
+        "sdk" => sdk::test(),
         "generate" => queries::generate(),
         "fmt" => cargo(&["fmt", "--all"]),
         "lint" => lint(),
@@ -56,10 +61,15 @@ fn root() -> PathBuf {
 
 /// Runs a command in the root and shows it.
 fn run(command: &mut Command) -> Result<()> {
+    run_in(&root(), command)
+}
+
+/// Runs a command in a directory and shows it.
+fn run_in(directory: &Path, command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}").replace('"', "");
     println!("\n> {shown}");
     let status =
-        command.current_dir(root()).status().map_err(|error| format!("{shown}: {error}"))?;
+        command.current_dir(directory).status().map_err(|error| format!("{shown}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
 }
 

@@ -1,0 +1,66 @@
+"""Settings, and the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from .._core import Request, path
+from ..types import AuditEvent, Page, RequestRecord, Settings, SettingsChanges
+from .calls import PAGE_SIZE, AsyncCalls
+
+
+class AsyncOrganization(AsyncCalls):
+    """Settings, and the audit trail."""
+
+    async def get_settings(self) -> Settings:
+        """Returns the organization's settings."""
+        return await self._send(Request("GET", "/v1/organization/settings"))
+
+    async def update_settings(
+        self,
+        body: SettingsChanges,
+        *,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Settings:
+        """Changes what is named of the settings; `if_match` as for `update_webhook_endpoint`."""
+        return await self._send(
+            Request(
+                "PATCH",
+                "/v1/organization/settings",
+                body=body,
+                headers={"If-Match": if_match} if if_match else {},
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def list_audit_events(
+        self,
+        *,
+        job_id: str | None = None,
+        event_type: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[AuditEvent]:
+        """Lists the audit trail, newest first."""
+        return await self._send(
+            Request(
+                "GET",
+                "/v1/audit-events",
+                {"job_id": job_id, "event_type": event_type, "limit": limit, "cursor": cursor},
+            )
+        )
+
+    def iter_audit_events(
+        self,
+        *,
+        job_id: str | None = None,
+        event_type: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> AsyncIterator[AuditEvent]:
+        """Iterates over the whole audit trail, newest first, page by page."""
+        return self._all(self.list_audit_events, job_id=job_id, event_type=event_type, limit=page_size)
+
+    async def get_request(self, request_id: str) -> RequestRecord:
+        """Returns what a request of yours did, as audit events."""
+        return await self._send(Request("GET", path("/v1/requests/{}", request_id)))
