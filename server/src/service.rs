@@ -19,7 +19,7 @@ use firsthand_workers::{
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,8 @@ use tokio_util::task::TaskTracker;
 const FEED_PAGE: i64 = 250;
 /// Connections of each of the two pools.
 const POOL: u32 = 16;
+/// Connections that wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 8_192;
 /// How long everything may take to end.
 const END: Duration = Duration::from_secs(25);
 
@@ -166,11 +168,24 @@ impl Service {
     }
 }
 
+/// Listens with a queue that takes a burst of clients: one that is full makes them wait for seconds.
+async fn listen_on(listen: &str) -> std::io::Result<TcpListener> {
+    let mut failed = None;
+    for address in tokio::net::lookup_host(listen).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(|| std::io::ErrorKind::AddrNotAvailable.into()))
+}
+
 /// Listens, and says where buyers reach the service.
 async fn bind(listen: &str, config: &Config) -> Result<(TcpListener, SocketAddr, String)> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("{listen} can't be listened on"))?;
+    let listener =
+        listen_on(listen).await.with_context(|| format!("{listen} can't be listened on"))?;
     let address = listener.local_addr()?;
     let base_url = match config.public_url.get() {
         Some(url) => url.trim_end_matches('/').to_owned(),
