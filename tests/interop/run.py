@@ -18,6 +18,7 @@ from pathlib import Path
 
 from firsthandapi import FirstHandClient
 
+import buyer
 import one_request
 import payments
 import rotations
@@ -72,6 +73,7 @@ def journey(checks: Checks, libraries: Libraries, binary: Path, seed: int) -> No
                 first_delivery(run, product, client, key)
                 rotations.check(run, product, client, key)
                 payments.check(checks, product, client, key)
+            buyer.check(checks, binary, product, receiver)
         except Exception:
             print(product.log(), file=sys.stderr)
             raise
