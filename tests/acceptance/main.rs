@@ -36,6 +36,7 @@ mod purchase_common;
 mod purchases;
 mod quotes;
 mod rate_limits;
+mod reference;
 mod requests;
 mod sandbox;
 mod scopes;
