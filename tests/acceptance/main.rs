@@ -45,6 +45,7 @@ mod settings;
 mod signup;
 mod submissions;
 mod tenancy;
+mod tenant_matrix;
 mod top_ups;
 mod webhook_access;
 mod webhook_attempts;
