@@ -40,11 +40,11 @@ pub(crate) fn to_json(value: &impl Serialize) -> Bytes {
 
 /// Renders a refusal. Refusals by state or money are stored under the key; those that the client
 /// can only mend by another request are not (design D7).
-fn refused(rejection: &Rejection, request_id: &str) -> Answer {
+fn refused(rejection: &Rejection, request_id: &str, base: &str) -> Answer {
     let error = ApiError::Rejected(rejection.clone());
     let status = error.status();
     let keep = matches!(status, StatusCode::PAYMENT_REQUIRED | StatusCode::CONFLICT);
-    json_answer(status, error.body(request_id), keep)
+    json_answer(status, error.body(request_id, base), keep)
 }
 
 impl<C: Command + 'static> Call<C> {
@@ -59,11 +59,11 @@ impl<C: Command + 'static> Call<C> {
     where
         V: Fn(&dyn View) -> Result<Bytes, Rejection> + Send + Sync + 'static,
     {
-        let request_id = context.id.to_string();
+        let (request_id, base) = (context.id.to_string(), app.public_url.clone());
         let render: Render = Box::new(move |states, outcome| {
             match outcome.as_ref().map_err(Clone::clone).and_then(|()| view(states)) {
                 Ok(body) => json_answer(status, body, true),
-                Err(rejection) => refused(&rejection, &request_id),
+                Err(rejection) => refused(&rejection, &request_id, &base),
             }
         });
         self.send(app, context, render).await
@@ -80,7 +80,7 @@ impl<C: Command + 'static> Call<C> {
     where
         V: Fn(&dyn View) -> Result<Bytes, Rejection> + Send + Sync + 'static,
     {
-        let request_id = context.id.to_string();
+        let (request_id, base) = (context.id.to_string(), app.public_url.clone());
         let secrets = app.secrets.clone();
         let render: Render = Box::new(move |states, outcome| {
             match outcome.as_ref().map_err(Clone::clone).and_then(|()| view(states)) {
@@ -88,7 +88,7 @@ impl<C: Command + 'static> Call<C> {
                     let sealed = Some(Bytes::from(secrets.seal(SEAL_PURPOSE, &body)));
                     Answer { sealed, ..json_answer(status, body, true) }
                 }
-                Err(rejection) => refused(&rejection, &request_id),
+                Err(rejection) => refused(&rejection, &request_id, &base),
             }
         });
         self.send(app, context, render).await

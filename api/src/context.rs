@@ -49,7 +49,7 @@ pub(crate) async fn layer(
         } else {
             tracing::debug!(request.id = %id, code = error.code(), "request refused");
         }
-        let body = error.body(&id.to_string());
+        let body = error.body(&id.to_string(), &app.public_url);
         let headers = std::mem::take(response.headers_mut());
         response = (error.status(), headers, body).into_response();
         response

@@ -10,11 +10,11 @@ use firsthand_eventstore::{ExecuteError, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Where the error pages are.
-const DOC_BASE: &str = "https://docs.firsthandapi.com/errors/";
+/// Where the error pages are, below the service's own address.
+const DOCS: &str = "/docs/errors/";
 
-/// Where credits are bought.
-const PURCHASE_URL: &str = "https://api.firsthandapi.com/v1/billing/credits/purchase";
+/// Where credits are bought, below the service's own address.
+const PURCHASE: &str = "/v1/billing/credits/purchase";
 
 /// One field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -315,7 +315,7 @@ impl ApiError {
         }
     }
 
-    fn details(&self) -> Vec<Value> {
+    fn details(&self, base: &str) -> Vec<Value> {
         match self {
             Self::Invalid(fields) => fields.iter().map(|field| json!(field)).collect(),
             Self::WebhookUrlRefused(reason) => vec![json!({"field": "url", "message": reason})],
@@ -333,28 +333,28 @@ impl ApiError {
                 "current_balance_cents": available.get(),
                 "required_cents": required.get(),
                 "shortfall_cents": required.get() - available.get(),
-                "purchase_url": PURCHASE_URL,
+                "purchase_url": format!("{base}{PURCHASE}"),
             })],
             _ => Vec::new(),
         }
     }
 
-    /// Renders the envelope.
-    pub fn body(&self, request_id: &str) -> Bytes {
-        Bytes::from(json!({ "error": self.to_value(request_id) }).to_string())
+    /// Renders the envelope. Links begin with `base`, where buyers reach the service.
+    pub fn body(&self, request_id: &str, base: &str) -> Bytes {
+        Bytes::from(json!({ "error": self.to_value(request_id, base) }).to_string())
     }
 
     /// Renders what stands in the envelope.
-    pub(crate) fn to_value(&self, request_id: &str) -> Value {
+    pub(crate) fn to_value(&self, request_id: &str, base: &str) -> Value {
         let row = self.row();
         let mut error = json!({
             "type": row.kind,
             "code": row.code,
             "message": row.message,
             "request_id": request_id,
-            "doc_url": format!("{DOC_BASE}{}", row.code),
+            "doc_url": format!("{base}{DOCS}{}", row.code),
         });
-        let details = self.details();
+        let details = self.details(base);
         if matches!(self, Self::Rejected(Rejection::InsufficientCredits { .. }))
             && let (Some(error), Some(Value::Object(money))) =
                 (error.as_object_mut(), details.first())

@@ -2,6 +2,7 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
+use crate::openapi::schema;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -10,11 +11,31 @@ use firsthand_projections::{CURSOR, FEED_CURSOR, projector};
 use serde_json::{Value, json};
 
 /// The process runs.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    operation_id = "get_liveness",
+    tag = "health",
+    summary = "Say whether the process runs",
+    description = "Touches nothing else.",
+    responses((status = 200, description = "It runs", body = String, content_type = "text/plain", example = "ok")),
+    security(()),
+)]
 pub(crate) async fn livez() -> &'static str {
     "ok"
 }
 
 /// The service can serve: database, migrations, and how far the projections are behind.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "get_readiness",
+    tag = "health",
+    summary = "Say whether the service can serve",
+    description = "Database, migrations, and how far the projections are behind.",
+    responses((status = 200, description = "It can", body = schema::Readiness), (status = 503, description = "It can't", body = schema::Readiness)),
+    security(()),
+)]
 pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Value>) {
     if app.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "stopping"})));
@@ -46,6 +67,16 @@ pub(crate) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Val
 }
 
 /// Figures in Prometheus' text form.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "get_metrics",
+    tag = "health",
+    summary = "Show figures",
+    description = "In Prometheus' text form.",
+    responses((status = 200, description = "The figures", body = String, content_type = "text/plain", example = "firsthand_events_total 42")),
+    security(()),
+)]
 pub(crate) async fn metrics(State(app): State<AppState>) -> Result<String, ApiError> {
     let counts = tasks::counts(app.store()).await?;
     let lag = projector::lag(app.store(), CURSOR).await?;

@@ -2,6 +2,7 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
+use crate::openapi::{StripeSignature, schema};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -17,6 +18,19 @@ const LONGEST_ID: usize = 255;
 
 /// Keeps an event whose signature is right and answers; a task acts on it. One that was told before
 /// is answered alike and changes nothing.
+#[utoipa::path(
+    post,
+    path = "/hooks/stripe",
+    operation_id = "receive_stripe_event",
+    tag = "hooks",
+    summary = "Receive an event of the payment provider",
+    description = "Kept once and acted on later. An event that was told before is answered alike and changes nothing.",
+    params(StripeSignature),
+    request_body(content = schema::AnyObject, content_type = "application/json"),
+    responses((status = 200, description = "It is kept", body = schema::PaymentEventKept)),
+    security(()),
+    extensions(("x-error-codes" = json!(["signature_refused", "malformed_json", "validation_error"]))),
+)]
 pub(crate) async fn stripe(
     State(app): State<AppState>,
     headers: HeaderMap,

@@ -78,6 +78,8 @@ enum Command {
         /// The projection, or `all`.
         name: String,
     },
+    /// Print the OpenAPI document.
+    Openapi,
     /// Register workers.
     Worker {
         #[command(subcommand)]
@@ -137,6 +139,10 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Migrate => maintenance::migrate(&Config::load(&flags)?).await,
         Command::Verify { json } => maintenance::verify(&Config::load(&flags)?, json).await,
         Command::Rebuild { name } => maintenance::rebuild(&Config::load(&flags)?, &name).await,
+        Command::Openapi => {
+            print!("{}", firsthand_api::openapi::text());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Worker { command: WorkerCommand::Create { name, region, email, url } } => {
             let config = Config::load(&flags)?;
             maintenance::create_worker(&config, &name, &region, email, url).await

@@ -1,6 +1,6 @@
 //! Problem documents (RFC 9457) and `Link` on lists (RFC 8288).
 
-use crate::common::{NOBODY, anonymous, buyer};
+use crate::common::{NOBODY, anonymous, buyer, server};
 use firsthand_tests::job::photos;
 use firsthand_tests::shape::assert_part;
 use firsthand_tests::{Api, Reply, unique};
@@ -24,7 +24,7 @@ fn problem(reply: &Reply, status: u16, code: &str) -> Value {
     assert_part(
         &problem,
         &json!({
-            "type": format!("https://docs.firsthandapi.com/errors/{code}"),
+            "type": format!("{}/docs/errors/{code}", server().base_url),
             "status": status,
             "code": code,
             "instance": reply.header("x-request-id"),

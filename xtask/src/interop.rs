@@ -33,7 +33,7 @@ pub(crate) fn test() -> Result<()> {
 }
 
 /// Installs the locked packages of Node; none of them needs its scripts to be run.
-fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
+pub(crate) fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
     fs::create_dir_all(modules).map_err(|error| format!("{}: {error}", modules.display()))?;
     for file in ["package.json", "package-lock.json"] {
         fs::copy(scripts.join(file), modules.join(file))
@@ -45,7 +45,7 @@ fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
 }
 
 /// Sees to it that there are Node 18 or later and npm.
-fn node() -> Result<()> {
+pub(crate) fn node() -> Result<()> {
     let present = || succeeds("node", &["-e", NODE_CHECK]) && succeeds("npm", &["--version"]);
     if present() {
         return Ok(());

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
 mod apt;
+mod contract;
 mod interop;
 mod ledgers;
 mod postgres;
@@ -15,13 +16,16 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "cargo xtask <command>
   demo [ARGS]  install what is missing, build, run `firsthand demo`
   test         install what is missing, then everything that must hold: formatting, lints, the
-               demo twice, generated files, every test, and the three below
+               demo twice, generated files, every test, and the four below
   interop      install what is missing, then have the published client make its whole journey and
                foreign libraries verify webhooks' signatures
   ledgers      install what is missing, then have hledger and beancount check exports and compare
                their balances with ours
   sdk          install what is missing, then build, check and test the Python SDK; FIRSTHAND_BINARY
                names a service that is built already
+  contract [ARGS]  install what is missing, then have foreign tools check the OpenAPI document and
+               the service against it; --examples N tries each operation N times, --seed N
+               otherwise (5 and 1 by default)
   generate     renew .sqlx from the queries and the migrations
   fmt          format everything
   lint         clippy with the workspace's lints";
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         "interop" => interop::test(),
         "ledgers" => ledgers::test(),
         "sdk" => sdk::test(),
+        "contract" => contract::test(&rest),
         "generate" => queries::generate(),
         "fmt" => cargo(&["fmt", "--all"]),
         "lint" => lint(),
@@ -113,5 +118,6 @@ fn test() -> Result<()> {
     // What nobody here wrote has the last word: the published client and foreign libraries.
     sdk::test()?;
     ledgers::test()?;
-    interop::test()
+    interop::test()?;
+    contract::test(&[])
 }

@@ -81,6 +81,25 @@ fn holds_nul(body: &[u8]) -> bool {
     serde_json::from_slice(body).is_ok_and(|value| found(&value))
 }
 
+/// Makes integers of numbers like `5.0`, which JSON Schema counts as such and some clients write.
+/// Says whether there were any.
+fn make_whole(value: &mut Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            let text = number.to_string();
+            let whole = text.strip_suffix(".0").and_then(|digits| digits.parse::<i64>().ok());
+            if let Some(whole) = whole {
+                *number = whole.into();
+            }
+            whole.is_some()
+        }
+        // Every one is to be reached, so nothing may stop at the first.
+        Value::Array(items) => items.iter_mut().map(make_whole).fold(false, |a, b| a | b),
+        Value::Object(fields) => fields.values_mut().map(make_whole).fold(false, |a, b| a | b),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
 /// Reads a body. Only when that fails is it read again to find out which field is wrong.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.windows(6).any(|window| window == br"\u0000") && holds_nul(body) {
@@ -93,6 +112,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         return Err(ApiError::field("body", "must be a JSON object"));
     }
     if let Ok(value) = serde_json::from_slice(body) {
+        return Ok(value);
+    }
+    if let Ok(mut value) = serde_json::from_slice::<Value>(body)
+        && make_whole(&mut value)
+        && let Ok(value) = serde_json::from_value(value)
+    {
         return Ok(value);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -117,4 +142,18 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
         (path, None) => path.to_owned(),
     };
     Err(ApiError::field(field, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+        let read = parse::<std::collections::BTreeMap<String, i64>>;
+        assert_eq!(read(br#"{"a":5.0,"b":-2}"#).unwrap()["a"], 5);
+        assert_eq!(read(br#"{"a":1e3}"#).unwrap()["a"], 1_000);
+        assert!(read(br#"{"a":5.5}"#).is_err());
+        assert!(read(br#"{"a":1e300}"#).is_err());
+    }
 }

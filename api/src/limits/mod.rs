@@ -212,7 +212,7 @@ pub(crate) fn admit_worker(app: &AppState, parts: &Parts, id: WorkerId) -> Resul
 }
 
 /// Says whether a route is open to whoever has no key or token yet.
-fn is_open(path: &str) -> bool {
+pub(crate) fn is_open(path: &str) -> bool {
     path.starts_with("/v1/auth/") || path == "/internal/worker/register"
 }
 

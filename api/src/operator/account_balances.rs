@@ -4,6 +4,7 @@ use super::book;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{ListQuery, Operator, Paging, past};
+use crate::openapi::schema;
 use crate::v1::exports::ledger_account;
 use crate::views::ListView;
 use axum::Json;
@@ -11,27 +12,46 @@ use axum::extract::State;
 use firsthand_projections::Page;
 use firsthand_projections::finance::{accounts, entries};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AccountsQuery {
+    #[param(value_type = schema::BookName)]
     book: String,
+    #[param(value_type = schema::Instant, required = false)]
     as_of: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// An account's balance.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountOfBook)]
 pub(super) struct AccountView {
+    #[schema(example = "account_balance")]
     object: &'static str,
+    #[schema(example = "available")]
     account: String,
     /// The account's name in exports of its book.
     ledger_account: String,
+    #[schema(value_type = schema::Cents)]
     balance_cents: i64,
 }
 
 /// The balances of all accounts of a book that were ever posted to, in the order of their names.
+#[utoipa::path(
+    get,
+    path = "/internal/operator/account_balances",
+    operation_id = "list_account_balances",
+    tag = "operator",
+    summary = "List the accounts of a book",
+    description = "All that were ever posted to, in the order of their names.",
+    params(AccountsQuery),
+    responses((status = 200, description = "A page of accounts", body = ListView<AccountView>)),
+    security(("operator_token" = [])),
+)]
 pub(super) async fn account_balances(
     State(app): State<AppState>,
     _operator: Operator,

@@ -4,6 +4,7 @@ use super::ReportQuery;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{ListQuery, Operator};
+use crate::openapi::schema;
 use crate::views::AmountsView;
 use axum::Json;
 use axum::extract::State;
@@ -26,6 +27,17 @@ fn amounts(unspent: Unspent) -> AmountsView {
 }
 
 /// Unspent credits by origin and by month of expiry, and breakage by the month of its booking.
+#[utoipa::path(
+    get,
+    path = "/internal/operator/deferred_revenue",
+    operation_id = "get_deferred_revenue",
+    tag = "operator",
+    summary = "Show deferred revenue and breakage",
+    description = "Unspent credits by origin and by month of expiry, and breakage by the month of its booking.",
+    params(ReportQuery),
+    responses((status = 200, description = "The report", body = schema::DeferredRevenue)),
+    security(("operator_token" = [])),
+)]
 pub(super) async fn deferred_revenue(
     State(app): State<AppState>,
     _operator: Operator,

@@ -5,6 +5,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{JsonBody, Keyed, Operator};
+use crate::openapi::{KeyOptional, schema};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,24 +15,62 @@ use firsthand_domain::decision;
 use firsthand_domain::ids::{LotId, OrganizationId};
 use firsthand_domain::{Book, Cents, Environment, StreamId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// The largest single grant: ten million dollars.
 const MOST: i64 = 1_000_000_000;
 
 /// A grant.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = GrantCredits)]
 pub(crate) struct GrantRequest {
+    #[schema(value_type = schema::OrganizationId)]
     organization_id: String,
     #[serde(default)]
+    /// Default `live`.
+    #[schema(value_type = schema::Environment)]
     environment: Environment,
+    #[schema(minimum = 1, maximum = 1_000_000_000, example = 1000)]
     amount_cents: i64,
     #[serde(default)]
+    #[schema(example = "promotional grant")]
     reason: Option<String>,
 }
 
+/// What was granted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CreditGrant)]
+pub(crate) struct GrantView {
+    #[schema(example = "credit_grant")]
+    object: &'static str,
+    #[schema(value_type = schema::LotId)]
+    lot_id: LotId,
+    #[schema(value_type = schema::OrganizationId)]
+    organization_id: OrganizationId,
+    #[schema(value_type = schema::Environment)]
+    environment: Environment,
+    #[schema(value_type = schema::Cents)]
+    amount_cents: Cents,
+    /// The balance now.
+    #[schema(value_type = schema::Cents)]
+    available_cents: Cents,
+}
+
 /// `POST /internal/operator/grants`
+#[utoipa::path(
+    post,
+    path = "/internal/operator/grants",
+    operation_id = "grant_credits",
+    tag = "operator",
+    summary = "Grant credits",
+    description = "Promotional credits, which expire after 12 months.",
+    params(KeyOptional),
+    request_body = GrantRequest,
+    responses((status = 201, description = "The grant", body = GrantView)),
+    security(("operator_token" = [])),
+    extensions(("x-error-codes" = json!(["not_found", "amount_out_of_range"]))),
+)]
 pub(crate) async fn grant_credits(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -56,14 +95,14 @@ pub(crate) async fn grant_credits(
     };
     call.answer(&app, &context, StatusCode::CREATED, move |view| {
         let account = decision::credits(view, book)?;
-        Ok(to_json(&json!({
-            "object": "credit_grant",
-            "lot_id": lot_id,
-            "organization_id": organization,
-            "environment": request.environment,
-            "amount_cents": amount,
-            "available_cents": account.available,
-        })))
+        Ok(to_json(&GrantView {
+            object: "credit_grant",
+            lot_id,
+            organization_id: organization,
+            environment: request.environment,
+            amount_cents: amount,
+            available_cents: account.available,
+        }))
     })
     .await
 }

@@ -9,29 +9,36 @@ mod trial_balance;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::past;
-use axum::Router;
-use axum::routing::{get, post};
+use crate::openapi::schema;
 use firsthand_domain::{Book, Environment, Timestamp};
 use firsthand_projections::finance::Scope;
 use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The operator's routes.
-pub(crate) fn router() -> Router<AppState> {
-    Router::new()
-        .route("/internal/operator/grants", post(grants::grant_credits))
-        .route("/internal/operator/trial_balance", get(trial_balance::trial_balance))
-        .route("/internal/operator/account_balances", get(account_balances::account_balances))
-        .route("/internal/operator/escrow_ageing", get(escrow_ageing::escrow_ageing))
-        .route("/internal/operator/deferred_revenue", get(deferred_revenue::deferred_revenue))
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(grants::grant_credits))
+        .routes(routes!(trial_balance::trial_balance))
+        .routes(routes!(account_balances::account_balances))
+        .routes(routes!(escrow_ageing::escrow_ageing))
+        .routes(routes!(deferred_revenue::deferred_revenue))
 }
 
 /// What a report is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 struct ReportQuery {
+    /// One book only. It names its environment, so `environment` may not be given too.
+    #[param(value_type = schema::BookName, required = false)]
     book: Option<String>,
+    /// All books of this environment.
+    #[param(value_type = schema::Environment, required = false)]
     environment: Option<Environment>,
+    /// As it was then: an instant that is not in the future.
+    #[param(value_type = schema::Instant, required = false)]
     as_of: Option<String>,
-    limit: Option<String>,
 }
 
 /// Reads a book, as `org_…:live`.

@@ -4,6 +4,7 @@ use super::ReportQuery;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{ListQuery, Operator};
+use crate::openapi::schema;
 use axum::Json;
 use axum::extract::State;
 use firsthand_domain::{Cents, Timestamp};
@@ -11,6 +12,17 @@ use firsthand_projections::finance::{Scope, trial_balance as report};
 use serde_json::{Value, json};
 
 /// Every kind of account over all books, those of an environment or one. The sum is zero.
+#[utoipa::path(
+    get,
+    path = "/internal/operator/trial_balance",
+    operation_id = "get_trial_balance",
+    tag = "operator",
+    summary = "Show the trial balance",
+    description = "Every kind of account over all books, those of an environment, or one. The sum is zero.",
+    params(ReportQuery),
+    responses((status = 200, description = "The accounts", body = schema::TrialBalance)),
+    security(("operator_token" = [])),
+)]
 pub(super) async fn trial_balance(
     State(app): State<AppState>,
     _operator: Operator,

@@ -13,7 +13,7 @@ pub(crate) const ENDPOINT_HEALTH: &[&str] =
     &["consecutive_failures", "failing_since", "last_success_at", "last_failure_at"];
 
 /// Says whether a route answers with one resource, and what of it is not its owner's to change.
-pub(super) fn single(route: &str) -> Option<&'static [&'static str]> {
+pub(crate) fn single(route: &str) -> Option<&'static [&'static str]> {
     match route {
         "/v1/webhook_endpoints/{id}" => Some(ENDPOINT_HEALTH),
         "/v1/jobs/{id}"

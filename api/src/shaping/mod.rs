@@ -6,7 +6,7 @@ mod etag;
 mod next;
 mod problem;
 
-pub(crate) use etag::{ENDPOINT_HEALTH, guard_of};
+pub(crate) use etag::{ENDPOINT_HEALTH, guard_of, single};
 
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{MatchedPath, Request};
@@ -35,7 +35,7 @@ impl Wishes {
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            single: route.and_then(|route| etag::single(route.as_str())),
+            single: route.and_then(|route| single(route.as_str())),
             if_none_match: request.headers().get(header::IF_NONE_MATCH).cloned(),
             problem: problem::wanted(request.headers()),
         }

@@ -5,6 +5,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
 use crate::extract::{Can, Id, JsonBody, Keyed, KeysManage, ListQuery, Paging};
+use crate::openapi::{KeyOptional, schema};
 use crate::views::{ApiKeyView, ListView};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -21,16 +22,24 @@ use firsthand_projections::{Page, PageRequest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// The longest name in characters.
 const LONGEST_NAME: usize = 100;
 
 /// A new key.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = CreateApiKey)]
 pub(crate) struct CreateKeyRequest {
+    #[schema(min_length = 1, max_length = 100, pattern = r"\S", example = "CI")]
     name: String,
+    /// Default: those of the key that asks.
+    #[schema(value_type = Option<Vec<schema::ScopeName>>, min_items = 1)]
     scopes: Option<Vec<String>>,
+    /// Default: that of the key that asks.
+    #[schema(value_type = Option<schema::Environment>)]
     environment: Option<Environment>,
+    #[schema(value_type = Option<schema::Deadline>)]
     expires_at: Option<String>,
 }
 
@@ -80,6 +89,19 @@ impl CreateKeyRequest {
 }
 
 /// `POST /v1/api_keys`: the secret is in this answer and never again.
+#[utoipa::path(
+    post,
+    path = "/v1/api_keys",
+    operation_id = "create_api_key",
+    tag = "api_keys",
+    summary = "Create a key",
+    description = "The secret is in this answer and never again. A key may not grant scopes that it lacks; a test key can only create test keys.",
+    params(KeyOptional),
+    request_body = CreateKeyRequest,
+    responses((status = 200, description = "The key and its secret", body = ApiKeyView)),
+    security(("buyer_key" = ["keys:manage"])),
+    extensions(("x-error-codes" = json!(["scope_not_held"]))),
+)]
 pub(crate) async fn create(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -122,7 +144,8 @@ pub(crate) async fn create(
 }
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct KeysQuery {
     limit: Option<String>,
     cursor: Option<String>,
@@ -159,6 +182,17 @@ async fn keys(
 }
 
 /// `GET /v1/api_keys`
+#[utoipa::path(
+    get,
+    path = "/v1/api_keys",
+    operation_id = "list_api_keys",
+    tag = "api_keys",
+    summary = "List keys",
+    description = "Newest first, without secrets. A live key sees the keys of both environments, a test key those of the sandbox.",
+    params(KeysQuery),
+    responses((status = 200, description = "A page of keys", body = ListView<ApiKeyView>)),
+    security(("buyer_key" = ["keys:manage"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<KeysManage>,
@@ -177,6 +211,17 @@ pub(crate) async fn list(
 }
 
 /// `GET /v1/api_keys/{id}`
+#[utoipa::path(
+    get,
+    path = "/v1/api_keys/{id}",
+    operation_id = "get_api_key",
+    tag = "api_keys",
+    summary = "Show a key",
+    description = "Without its secret.",
+    params(("id" = schema::ApiKeyId, Path, description = "The key")),
+    responses((status = 200, description = "The key", body = ApiKeyView)),
+    security(("buyer_key" = ["keys:manage"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<KeysManage>,
@@ -199,6 +244,18 @@ async fn must_see(app: &AppState, buyer: &Can<KeysManage>, id: ApiKeyId) -> Resu
 }
 
 /// `POST /v1/api_keys/{id}/rotate`: same key, new secret; the old one works for 24 hours.
+#[utoipa::path(
+    post,
+    path = "/v1/api_keys/{id}/rotate",
+    operation_id = "rotate_api_key",
+    tag = "api_keys",
+    summary = "Rotate a key",
+    description = "Same key, new secret, which is in this answer and never again. The old secret works for 24 hours more.",
+    params(KeyOptional, ("id" = schema::ApiKeyId, Path, description = "The key")),
+    responses((status = 200, description = "The key and its new secret", body = ApiKeyView)),
+    security(("buyer_key" = ["keys:manage"])),
+    extensions(("x-error-codes" = json!(["scope_not_held", "key_revoked"]))),
+)]
 pub(crate) async fn rotate(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -236,12 +293,26 @@ pub(crate) async fn rotate(
 }
 
 /// Whether to revoke the last managing key all the same.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct RevokeQuery {
+    #[param(required = false)]
     force: Option<bool>,
 }
 
 /// `POST /v1/api_keys/{id}/revoke` and `DELETE /v1/api_keys/{id}`: at once, for good, repeatable.
+#[utoipa::path(
+    post,
+    path = "/v1/api_keys/{id}/revoke",
+    operation_id = "revoke_api_key",
+    tag = "api_keys",
+    summary = "Revoke a key",
+    description = "At once and for good. Repeating it succeeds.",
+    params(KeyOptional, ("id" = schema::ApiKeyId, Path, description = "The key"), RevokeQuery),
+    responses((status = 204, description = "The key is revoked")),
+    security(("buyer_key" = ["keys:manage"])),
+    extensions(("x-error-codes" = json!(["last_managing_key"]))),
+)]
 pub(crate) async fn revoke(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

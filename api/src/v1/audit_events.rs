@@ -4,6 +4,7 @@ use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{AuditOrJobsRead, AuditRead, Can, Id, ListQuery, Paging, bad_cursor};
+use crate::openapi::schema;
 use crate::views::{AuditEventView, ListView, audit_position};
 use axum::Json;
 use axum::extract::State;
@@ -14,9 +15,12 @@ use firsthand_projections::audit_events::{self, Filter};
 use serde::Deserialize;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
+    #[param(value_type = schema::JobId, required = false)]
     job_id: Option<String>,
+    #[param(value_type = schema::AuditEventType, required = false)]
     event_type: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
@@ -50,6 +54,17 @@ async fn page(
 }
 
 /// `GET /v1/audit-events`
+#[utoipa::path(
+    get,
+    path = "/v1/audit-events",
+    operation_id = "list_audit_events",
+    tag = "audit",
+    summary = "List the audit trail",
+    description = "Newest first: every event of the key's environment, with who did it and a hash that chains it to the log.",
+    params(AuditQuery),
+    responses((status = 200, description = "A page of audit events", body = ListView<AuditEventView>)),
+    security(("buyer_key" = ["audit:read"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<AuditRead>,
@@ -59,6 +74,17 @@ pub(crate) async fn list(
 }
 
 /// `GET /v1/jobs/{id}/audit`
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/audit",
+    operation_id = "list_job_audit_events",
+    tag = "audit",
+    summary = "List the audit trail of a job",
+    description = "Newest first.",
+    params(("id" = schema::JobId, Path, description = "The job"), AuditQuery),
+    responses((status = 200, description = "A page of audit events", body = ListView<AuditEventView>)),
+    security(("buyer_key" = ["audit:read"]), ("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn list_of_job(
     State(app): State<AppState>,
     buyer: Can<AuditOrJobsRead>,

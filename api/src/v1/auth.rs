@@ -5,6 +5,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
 use crate::extract::{Anybody, Can, JsonBody, Keyed};
+use crate::openapi::{KeyOptional, schema};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -16,12 +17,12 @@ use firsthand_domain::decision;
 use firsthand_domain::ids::{ApiKeyId, LotId, OrganizationId};
 use firsthand_domain::organizations::{SignUp, VerifyPhone};
 use firsthand_domain::time::Span;
-use firsthand_domain::{Book, Environment, State as StreamState, StreamId};
+use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId, Timestamp};
 use firsthand_eventstore::claims;
 use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// The longest name and e-mail address in characters (RFC 5321 for the latter).
 const LONGEST_NAME: usize = 200;
@@ -33,9 +34,12 @@ const CODE_ATTEMPTS: i32 = 5;
 const FIXED_CODE: &str = "000000";
 
 /// Who signs up.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = SignUp)]
 pub(crate) struct SignUpRequest {
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "Ada Lovelace")]
     name: String,
+    #[schema(value_type = schema::Email)]
     email: String,
 }
 
@@ -65,7 +69,70 @@ impl SignUpRequest {
     }
 }
 
+/// A new organization and its key.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedUp)]
+pub(crate) struct SignedUpView {
+    #[schema(example = "signup")]
+    object: &'static str,
+    #[schema(value_type = schema::OrganizationId)]
+    organization_id: OrganizationId,
+    /// Shown only here.
+    #[schema(example = "fh_live_01KAPW3T4QMB2V8ZD5YX7N9F00_x7Qd")]
+    api_key: String,
+    #[schema(value_type = schema::ApiKeyId)]
+    api_key_id: ApiKeyId,
+    /// What the verification of a phone number will grant.
+    #[schema(value_type = schema::Cents)]
+    credits_cents: Cents,
+    phone_verification_required: bool,
+}
+
+/// A code is on its way.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PhoneCodeSent)]
+pub(crate) struct CodeSentView {
+    #[schema(example = "phone_verification")]
+    object: &'static str,
+    #[schema(example = "sent")]
+    status: &'static str,
+    /// When the code stops working.
+    #[schema(value_type = schema::Instant)]
+    expires_at: Timestamp,
+}
+
+/// A phone number was verified.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PhoneVerified)]
+pub(crate) struct PhoneVerifiedView {
+    #[schema(example = "phone_verification")]
+    object: &'static str,
+    #[schema(example = "verified")]
+    status: &'static str,
+    #[schema(value_type = schema::OrganizationId)]
+    organization_id: OrganizationId,
+    /// What was granted.
+    #[schema(value_type = schema::Cents)]
+    credits_cents: Cents,
+    /// The balance now.
+    #[schema(value_type = schema::Cents)]
+    available_cents: Cents,
+}
+
 /// `POST /v1/auth/signup`
+#[utoipa::path(
+    post,
+    path = "/v1/auth/signup",
+    operation_id = "sign_up",
+    tag = "auth",
+    summary = "Sign up",
+    description = "Makes an organization and its first live key, which is shown only here. The free credits come with the verification of a phone number.",
+    params(KeyOptional),
+    request_body = SignUpRequest,
+    responses((status = 200, description = "The organization and its key", body = SignedUpView)),
+    security(()),
+    extensions(("x-error-codes" = json!(["already_exists"]))),
+)]
 pub(crate) async fn sign_up(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -106,21 +173,23 @@ pub(crate) async fn sign_up(
         key: idempotency,
     };
     call.answer_secret(&app, &context, StatusCode::OK, move |_view| {
-        Ok(to_json(&json!({
-            "object": "signup",
-            "organization_id": organization_id,
-            "api_key": secret,
-            "api_key_id": key_id,
-            "credits_cents": FREE_GRANT,
-            "phone_verification_required": true,
-        })))
+        Ok(to_json(&SignedUpView {
+            object: "signup",
+            organization_id,
+            api_key: secret.clone(),
+            api_key_id: key_id,
+            credits_cents: FREE_GRANT,
+            phone_verification_required: true,
+        }))
     })
     .await
 }
 
 /// A phone number to verify.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = SendPhoneCode)]
 pub(crate) struct PhoneRequest {
+    #[schema(value_type = schema::PhoneNumber)]
     phone_number: String,
 }
 
@@ -148,11 +217,23 @@ fn must_be_live(buyer: &Can<Anybody>) -> Result<(), ApiError> {
 }
 
 /// `POST /v1/auth/phone`
+#[utoipa::path(
+    post,
+    path = "/v1/auth/phone",
+    operation_id = "send_phone_code",
+    tag = "auth",
+    summary = "Send a verification code",
+    description = "Sends a code to a phone number. It works for ten minutes and five attempts. In `dev` and `demo` nothing is sent and the code is `000000`.",
+    request_body = PhoneRequest,
+    responses((status = 202, description = "The code is on its way", body = CodeSentView)),
+    security(("buyer_key" = [])),
+    extensions(("x-error-codes" = json!(["live_key_needed"]))),
+)]
 pub(crate) async fn send_phone_code(
     State(app): State<AppState>,
     buyer: Can<Anybody>,
     JsonBody(request): JsonBody<PhoneRequest>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<CodeSentView>), ApiError> {
     must_be_live(&buyer)?;
     let number = phone_number(&request.phone_number)?;
     match app.limits.phone_sender {
@@ -168,18 +249,34 @@ pub(crate) async fn send_phone_code(
     let organization = buyer.organization_id.to_string();
     let part = app.store().part_of(StreamId::Organization(buyer.organization_id));
     claims::store_phone_code(app.store(), part, &organization, &code).await?;
-    let body = json!({"object": "phone_verification", "status": "sent", "expires_at": expires_at});
+    let body = CodeSentView { object: "phone_verification", status: "sent", expires_at };
     Ok((StatusCode::ACCEPTED, Json(body)))
 }
 
 /// A phone number and the code that was sent to it.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = VerifyPhone)]
 pub(crate) struct VerifyPhoneRequest {
+    #[schema(value_type = schema::PhoneNumber)]
     phone_number: String,
+    #[schema(example = "000000")]
     code: String,
 }
 
 /// `POST /v1/auth/phone/verify`
+#[utoipa::path(
+    post,
+    path = "/v1/auth/phone/verify",
+    operation_id = "verify_phone",
+    tag = "auth",
+    summary = "Verify a phone number",
+    description = "Grants the free credits: once for an organization, and once for a phone number.",
+    params(KeyOptional),
+    request_body = VerifyPhoneRequest,
+    responses((status = 200, description = "The number is verified and the credits are granted", body = PhoneVerifiedView)),
+    security(("buyer_key" = [])),
+    extensions(("x-error-codes" = json!(["wrong_code", "taken", "phone_already_verified", "live_key_needed"]))),
+)]
 pub(crate) async fn verify_phone(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -213,13 +310,13 @@ pub(crate) async fn verify_phone(
     };
     call.answer(&app, &context, StatusCode::OK, move |view| {
         let account = decision::credits(view, live)?;
-        Ok(to_json(&json!({
-            "object": "phone_verification",
-            "status": "verified",
-            "organization_id": organization_id,
-            "credits_cents": FREE_GRANT,
-            "available_cents": account.available,
-        })))
+        Ok(to_json(&PhoneVerifiedView {
+            object: "phone_verification",
+            status: "verified",
+            organization_id,
+            credits_cents: FREE_GRANT,
+            available_cents: account.available,
+        }))
     })
     .await
 }

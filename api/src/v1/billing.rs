@@ -3,6 +3,7 @@
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{BillingRead, Can, ListQuery, Paging, bad_cursor, instant, past};
+use crate::openapi::schema;
 use crate::views::{BalanceView, ListView, TransactionView, transaction_position};
 use axum::Json;
 use axum::extract::State;
@@ -13,12 +14,26 @@ use firsthand_projections::finance::balances;
 use serde::Deserialize;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct BalanceQuery {
+    /// What was booked by then; now by default.
+    #[param(value_type = schema::Instant, required = false)]
     as_of: Option<String>,
 }
 
 /// `GET /v1/billing/credits`: the balance now, or what was booked by an instant.
+#[utoipa::path(
+    get,
+    path = "/v1/billing/credits",
+    operation_id = "get_credits",
+    tag = "billing",
+    summary = "Show the balance",
+    description = "Of the key's environment: now, or at an instant that is over.",
+    params(BalanceQuery),
+    responses((status = 200, description = "The balance", body = BalanceView)),
+    security(("buyer_key" = ["usage:read"])),
+)]
 pub(crate) async fn credits(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,
@@ -40,12 +55,17 @@ pub(crate) async fn credits(
 }
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct TransactionsQuery {
     #[serde(rename = "type")]
+    #[param(value_type = schema::TransactionTypeFilter, required = false)]
     transaction_type: Option<String>,
+    #[param(value_type = schema::JobId, required = false)]
     job_id: Option<String>,
+    #[param(value_type = schema::Instant, required = false)]
     created_after: Option<String>,
+    #[param(value_type = schema::Instant, required = false)]
     created_before: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
@@ -67,6 +87,17 @@ fn transaction_type(name: &str) -> Result<&str, ApiError> {
 }
 
 /// `GET /v1/billing/transactions`
+#[utoipa::path(
+    get,
+    path = "/v1/billing/transactions",
+    operation_id = "list_transactions",
+    tag = "billing",
+    summary = "List credit transactions",
+    description = "Newest first, with the balance after each.",
+    params(TransactionsQuery),
+    responses((status = 200, description = "A page of transactions", body = ListView<TransactionView>)),
+    security(("buyer_key" = ["usage:read"])),
+)]
 pub(crate) async fn transactions(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,

@@ -4,6 +4,7 @@ use super::webhook_events::body;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{Can, ListQuery, Paging, WebhooksRead};
+use crate::openapi::{LastEventId, schema};
 use crate::streams::OpenStream;
 use axum::Json;
 use axum::extract::State;
@@ -20,6 +21,7 @@ use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
+use utoipa::ToSchema;
 
 /// Events that a stream reads at a time.
 const PAGE: i64 = 100;
@@ -32,19 +34,28 @@ const CHECK: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct PullQuery {
+    #[param(value_type = schema::EventId, required = false)]
     after: Option<String>,
+    #[param(required = false, example = "job.completed,job.cancelled")]
     types: Option<String>,
     limit: Option<String>,
 }
 
 /// A page of the feed. It names where to go on also when there is no more.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Feed)]
 pub(crate) struct FeedView {
+    #[schema(example = "list")]
     object: &'static str,
+    #[schema(value_type = Vec<schema::WebhookEventBody>)]
     data: Vec<Box<RawValue>>,
+    #[schema(example = false)]
     has_more: bool,
+    /// Where to go on, also when there is no more.
+    #[schema(value_type = Option<schema::EventId>)]
     next_cursor: Option<String>,
 }
 
@@ -66,6 +77,17 @@ async fn seen(app: &AppState, book: Book, field: &str, text: &str) -> Result<i64
 }
 
 /// `GET /v1/events`
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    operation_id = "list_events",
+    tag = "events",
+    summary = "Pull events",
+    description = "Oldest first, without gaps: everything above `after`, or from the beginning. Ask again with `next_cursor`, which also comes when there is no more.",
+    params(PullQuery),
+    responses((status = 200, description = "A page of the feed", body = FeedView)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn pull(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
@@ -152,6 +174,18 @@ impl Streaming {
 }
 
 /// `GET /v1/events/stream`: server-sent events, live, resumable by `Last-Event-ID`.
+#[utoipa::path(
+    get,
+    path = "/v1/events/stream",
+    operation_id = "stream_events",
+    tag = "events",
+    summary = "Stream events",
+    description = "Server-sent events, live: `id`, `event` and `data` of each. Resumes after `Last-Event-ID` or `after`; without either it begins with what comes next. A comment every 15 seconds keeps the connection. `limit` has no effect.",
+    params(LastEventId, PullQuery),
+    responses((status = 200, description = "The stream", body = String, content_type = "text/event-stream")),
+    security(("buyer_key" = ["webhooks:read"])),
+    extensions(("x-error-codes" = json!(["too_many_streams"]))),
+)]
 pub(crate) async fn stream(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,

@@ -5,16 +5,17 @@ use super::submissions::stars;
 use crate::app::AppState;
 use crate::error::{ApiError, chain};
 use crate::extract::{Can, Id, JobsRead, ListQuery, Paging};
+use crate::openapi::schema;
 use crate::views::{FileView, ListView, worker_pseudonym};
 use axum::Json;
 use axum::extract::State;
-use firsthand_domain::Book;
 use firsthand_domain::ids::{FileId, JobId};
 use firsthand_domain::time::Span;
+use firsthand_domain::{Book, Timestamp};
 use firsthand_projections::files::{self, FileRow};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// How long a signed link works (spec section 17 row 10), the longest that `SigV4` allows.
 pub(crate) const LINK_LIFE: Duration = Duration::from_hours(168);
@@ -58,14 +59,27 @@ async fn view(app: &AppState, book: Book, row: FileRow) -> Result<FileView, ApiE
 }
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct FilesQuery {
+    #[param(value_type = schema::Stars, required = false)]
     min_score: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// `GET /v1/jobs/{id}/files`: by default all that the job's own threshold let through.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/files",
+    operation_id = "list_job_files",
+    tag = "files",
+    summary = "List the approved files of a job",
+    description = "Newest first, with links that work for seven days. By default all files that the job's own threshold let through.",
+    params(("id" = schema::JobId, Path, description = "The job"), FilesQuery),
+    responses((status = 200, description = "A page of files", body = ListView<FileView>)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
@@ -97,22 +111,49 @@ pub(crate) async fn list(
     Ok(Json(ListView::new(page, |last| last.id.clone())))
 }
 
+/// A new link.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FileUrl)]
+pub(crate) struct FileUrlView {
+    #[schema(example = "file_url")]
+    object: &'static str,
+    #[schema(value_type = schema::FileId)]
+    id: String,
+    #[schema(value_type = schema::FileId)]
+    file_id: String,
+    #[schema(value_type = schema::Link)]
+    download_url: String,
+    #[schema(value_type = schema::Instant)]
+    download_url_expires_at: Timestamp,
+}
+
 /// `POST /v1/files/{id}/refresh_url`
+#[utoipa::path(
+    post,
+    path = "/v1/files/{id}/refresh_url",
+    operation_id = "refresh_file_url",
+    tag = "files",
+    summary = "Make a new link to a file",
+    description = "For when the link of seven days has expired.",
+    params(("id" = schema::FileId, Path, description = "The file")),
+    responses((status = 200, description = "The link", body = FileUrlView)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn refresh_url(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(id): Id<FileId>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<FileUrlView>, ApiError> {
     let book = buyer.book();
     app.catch_up(book).await;
     let row =
         files::get(app.store(), book, &id.to_string()).await?.ok_or(ApiError::NotFound("file"))?;
     let url = link(&app, &row.storage_key, row.original_filename.as_deref()).await?;
-    Ok(Json(json!({
-        "object": "file_url",
-        "id": row.file_id,
-        "file_id": row.file_id,
-        "download_url": url,
-        "download_url_expires_at": app.now().after(LINK_SPAN),
-    })))
+    Ok(Json(FileUrlView {
+        object: "file_url",
+        id: row.file_id.clone(),
+        file_id: row.file_id,
+        download_url: url,
+        download_url_expires_at: app.now().after(LINK_SPAN),
+    }))
 }

@@ -5,6 +5,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
 use crate::extract::{Anybody, Can, IfMatch, JsonBody, Keyed, present};
+use crate::openapi::{IfMatchParam, KeyOptional, schema};
 use crate::views::SettingsView;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -19,8 +20,19 @@ use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId,
 use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// `GET /v1/organization/settings`
+#[utoipa::path(
+    get,
+    path = "/v1/organization/settings",
+    operation_id = "get_settings",
+    tag = "organization",
+    summary = "Show settings",
+    description = "Any key may read them. The top-up has two names for each setting, with equal values.",
+    responses((status = 200, description = "The settings", body = SettingsView)),
+    security(("buyer_key" = [])),
+)]
 pub(crate) async fn settings(
     State(app): State<AppState>,
     buyer: Can<Anybody>,
@@ -37,19 +49,31 @@ pub(crate) async fn settings(
 }
 
 /// What to change; absent fields stay as they are.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[expect(clippy::option_option, reason = "absent, null and a value mean three things in a merge")]
+#[schema(as = UpdateSettings)]
 pub(crate) struct SettingsRequest {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    /// Null removes it.
+    #[schema(value_type = Option<schema::JobType>)]
     default_type: Option<Option<JobType>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    /// Null removes it.
+    #[schema(value_type = Option<schema::Price>)]
     default_price_per_file_cents: Option<Option<i64>>,
     auto_top_up_enabled: Option<bool>,
+    #[schema(value_type = Option<schema::Threshold>)]
     auto_top_up_threshold_cents: Option<i64>,
+    #[schema(value_type = Option<schema::Pack>)]
     auto_top_up_amount_cents: Option<i64>,
+    /// Another name of `auto_top_up_enabled`; both given must be equal. So are the next two.
+    #[schema(value_type = Option<bool>)]
     auto_topup_enabled: Option<bool>,
+    #[schema(value_type = Option<schema::Threshold>)]
     auto_topup_threshold_cents: Option<i64>,
+    #[schema(value_type = Option<schema::Pack>)]
     auto_topup_amount_cents: Option<i64>,
+    #[schema(value_type = Option<schema::Threshold>)]
     low_balance_threshold_cents: Option<i64>,
 }
 
@@ -136,6 +160,19 @@ impl SettingsRequest {
 
 /// `PATCH /v1/organization/settings`: merges. Money settings need `billing:write`, the others
 /// `jobs:write` (spec section 10).
+#[utoipa::path(
+    patch,
+    path = "/v1/organization/settings",
+    operation_id = "update_settings",
+    tag = "organization",
+    summary = "Change settings",
+    description = "Fields that are absent stay as they are. Settings of money need `billing:write`, the others `jobs:write` or `billing:write`; a live key is needed.",
+    params(KeyOptional, IfMatchParam),
+    request_body = SettingsRequest,
+    responses((status = 200, description = "The settings", body = SettingsView)),
+    security(("buyer_key" = [])),
+    extensions(("x-error-codes" = json!(["precondition_failed", "scope_missing", "live_key_needed"]))),
+)]
 pub(crate) async fn change_settings(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

@@ -5,6 +5,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
 use crate::extract::{BillingRead, BillingWrite, Can, Id, JsonBody, Keyed, ListQuery, Paging};
+use crate::openapi::{KeyOptional, schema};
 use crate::views::{CheckoutView, ListView, PurchaseView};
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
@@ -26,6 +27,7 @@ use firsthand_projections::states::{self, Filter};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use url::Url;
+use utoipa::ToSchema;
 
 /// The longest answer of ours that is only an id.
 const ID_LENGTH: usize = 64;
@@ -33,12 +35,19 @@ const ID_LENGTH: usize = 64;
 const RECENT: i64 = 20;
 
 /// What to buy, and where the buyer comes back to.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = PurchaseCredits)]
 pub(crate) struct PurchaseRequest {
+    /// The price of a pack.
+    #[schema(value_type = schema::Pack)]
     amount_cents: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the buyer comes back to, paid.
+    #[schema(value_type = Option<schema::EndpointUrl>)]
     success_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where the buyer comes back to, not paid.
+    #[schema(value_type = Option<schema::EndpointUrl>)]
     cancel_url: Option<String>,
 }
 
@@ -182,6 +191,19 @@ async fn begin(
 }
 
 /// `POST /v1/billing/credits/purchase`: opens a checkout. The credits come with the payment.
+#[utoipa::path(
+    post,
+    path = "/v1/billing/credits/purchase",
+    operation_id = "purchase_credits",
+    tag = "billing",
+    summary = "Buy credits",
+    description = "Opens a checkout at `checkout_url`; the credits come with the payment. A repeat without a key goes on with the checkout of the same pack that is still open.",
+    params(KeyOptional),
+    request_body = PurchaseRequest,
+    responses((status = 200, description = "Where to pay", body = CheckoutView)),
+    security(("buyer_key" = ["billing:write"])),
+    extensions(("x-error-codes" = json!(["payments_unavailable", "payments_failed"]))),
+)]
 pub(crate) async fn purchase(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -203,6 +225,17 @@ pub(crate) async fn purchase(
 }
 
 /// `GET /v1/billing/purchases/{id}`
+#[utoipa::path(
+    get,
+    path = "/v1/billing/purchases/{id}",
+    operation_id = "get_purchase",
+    tag = "billing",
+    summary = "Show a purchase",
+    description = "And where it stands.",
+    params(("id" = schema::PurchaseId, Path, description = "The purchase")),
+    responses((status = 200, description = "The purchase", body = PurchaseView)),
+    security(("buyer_key" = ["usage:read"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,
@@ -213,14 +246,27 @@ pub(crate) async fn get(
 }
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct PurchasesQuery {
+    #[param(value_type = schema::PurchaseStatus, required = false)]
     status: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// `GET /v1/billing/purchases`: newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/billing/purchases",
+    operation_id = "list_purchases",
+    tag = "billing",
+    summary = "List purchases",
+    description = "Newest first.",
+    params(PurchasesQuery),
+    responses((status = 200, description = "A page of purchases", body = ListView<PurchaseView>)),
+    security(("buyer_key" = ["usage:read"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,

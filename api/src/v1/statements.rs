@@ -3,6 +3,7 @@
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{BillingRead, Can, Id};
+use crate::openapi::schema;
 use crate::views::StatementView;
 use axum::Json;
 use axum::extract::State;
@@ -44,6 +45,17 @@ impl fmt::Display for Month {
 }
 
 /// `GET /v1/billing/statements/{month}`: what the book had, what moved, what it had then.
+#[utoipa::path(
+    get,
+    path = "/v1/billing/statements/{month}",
+    operation_id = "get_statement",
+    tag = "billing",
+    summary = "Show the statement of a month",
+    description = "What the book had, what moved, and what it had then. `closed` once the month is over and nothing can be added.",
+    params(("month" = schema::Month, Path, description = "A calendar month in UTC")),
+    responses((status = 200, description = "The statement", body = StatementView)),
+    security(("buyer_key" = ["usage:read"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,

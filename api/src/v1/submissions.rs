@@ -5,6 +5,7 @@ use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, JobsRead, ListQuery, Paging};
+use crate::openapi::schema;
 use crate::views::{ListView, SubmissionView, buyer_sees};
 use axum::Json;
 use axum::extract::State;
@@ -13,20 +14,46 @@ use firsthand_domain::submissions::{Submission, SubmissionStatus};
 use firsthand_domain::time::Span;
 use firsthand_domain::{Book, State as StreamState, StreamId, Timestamp};
 use firsthand_projections::states::{self, StateOf, SubmissionFilter};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value, json};
 use ulid::Ulid;
+use utoipa::ToSchema;
 
 /// Query parameters.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SubmissionsQuery {
+    #[param(value_type = schema::JobId, required = false)]
     job_id: Option<String>,
+    #[param(value_type = schema::SubmissionStatus, required = false)]
     status: Option<String>,
+    #[param(value_type = schema::Stars, required = false)]
     min_score: Option<String>,
+    #[param(value_type = schema::DayOrInstant, required = false)]
     start_date: Option<String>,
+    #[param(value_type = schema::DayOrInstant, required = false)]
     end_date: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
+}
+
+/// Query parameters of the counts.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SummaryQuery {
+    #[param(value_type = schema::JobId, required = false)]
+    job_id: Option<String>,
+    #[param(value_type = schema::DayOrInstant, required = false)]
+    start_date: Option<String>,
+    #[param(value_type = schema::DayOrInstant, required = false)]
+    end_date: Option<String>,
+}
+
+impl From<SummaryQuery> for SubmissionsQuery {
+    fn from(query: SummaryQuery) -> Self {
+        let SummaryQuery { job_id, start_date, end_date } = query;
+        Self { job_id, start_date, end_date, ..Self::default() }
+    }
 }
 
 /// The window of a list that names none (spec section 3).
@@ -143,6 +170,17 @@ async fn page(
 }
 
 /// `GET /v1/submissions`: of the last 30 days unless the query says otherwise.
+#[utoipa::path(
+    get,
+    path = "/v1/submissions",
+    operation_id = "list_submissions",
+    tag = "submissions",
+    summary = "List submissions",
+    description = "Newest first; of the last 30 days unless the query says otherwise.",
+    params(SubmissionsQuery),
+    responses((status = 200, description = "A page of submissions", body = ListView<SubmissionView>)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
@@ -154,6 +192,17 @@ pub(crate) async fn list(
 }
 
 /// `GET /v1/jobs/{id}/submissions`
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/submissions",
+    operation_id = "list_job_submissions",
+    tag = "submissions",
+    summary = "List the submissions of a job",
+    description = "Newest first, whatever their status, with scores and reasoning.",
+    params(("id" = schema::JobId, Path, description = "The job"), SubmissionsQuery),
+    responses((status = 200, description = "A page of submissions", body = ListView<SubmissionView>)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn list_of_job(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
@@ -168,6 +217,17 @@ pub(crate) async fn list_of_job(
 }
 
 /// `GET /v1/submissions/{id}`
+#[utoipa::path(
+    get,
+    path = "/v1/submissions/{id}",
+    operation_id = "get_submission",
+    tag = "submissions",
+    summary = "Show a submission",
+    description = "With its scores, its reasoning, and a link to its first file once it is approved.",
+    params(("id" = schema::SubmissionId, Path, description = "The submission")),
+    responses((status = 200, description = "The submission", body = SubmissionView)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
@@ -181,13 +241,49 @@ pub(crate) async fn get(
     Ok(Json(view(&app, id, &submission).await?))
 }
 
+/// Counts of submissions.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SubmissionSummary)]
+pub(crate) struct SummaryView {
+    #[schema(example = "submission_summary")]
+    object: &'static str,
+    #[schema(minimum = 0, example = 5)]
+    total: i64,
+    #[schema(minimum = 0, example = 1)]
+    pending_score: i64,
+    #[schema(minimum = 0, example = 3)]
+    approved: i64,
+    #[schema(minimum = 0, example = 1)]
+    rejected: i64,
+    #[schema(minimum = 0, example = 0)]
+    retry_pending: i64,
+    /// Approved of those that were approved or rejected.
+    #[schema(value_type = schema::Rate)]
+    approval_rate: Option<Number>,
+    #[schema(value_type = schema::MeanStars)]
+    average_star_rating: Option<Number>,
+    #[schema(value_type = schema::StarCounts)]
+    by_star_rating: serde_json::Map<String, Value>,
+}
+
 /// `GET /v1/submissions/summary`
+#[utoipa::path(
+    get,
+    path = "/v1/submissions/summary",
+    operation_id = "get_submission_summary",
+    tag = "submissions",
+    summary = "Count submissions",
+    description = "Counts by status and stars; of the last 30 days unless the query says otherwise.",
+    params(SummaryQuery),
+    responses((status = 200, description = "The counts", body = SummaryView)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn summary(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
-    ListQuery(query): ListQuery<SubmissionsQuery>,
-) -> Result<Json<Value>, ApiError> {
-    let filter = query.filter(app.now(), true)?;
+    ListQuery(query): ListQuery<SummaryQuery>,
+) -> Result<Json<SummaryView>, ApiError> {
+    let filter = SubmissionsQuery::from(query).filter(app.now(), true)?;
     let rows = states::count_submissions(
         app.store(),
         buyer.book(),
@@ -215,18 +311,18 @@ pub(crate) async fn summary(
         (whole > 0).then(|| {
             let scaled = (part * 200 + whole) / (whole * 2);
             let text = format!("{}.{:02}", scaled / 100, scaled % 100);
-            text.parse::<serde_json::Number>().ok()
-        })
+            text.parse::<Number>().ok()
+        })?
     };
-    Ok(Json(json!({
-        "object": "submission_summary",
-        "total": total,
-        "pending_score": of("pending_score"),
-        "approved": approved,
-        "rejected": rejected,
-        "retry_pending": of("retry_pending"),
-        "approval_rate": hundredths(approved, approved + rejected),
-        "average_star_rating": hundredths(stars, scored),
-        "by_star_rating": by_stars,
-    })))
+    Ok(Json(SummaryView {
+        object: "submission_summary",
+        total,
+        pending_score: of("pending_score"),
+        approved,
+        rejected,
+        retry_pending: of("retry_pending"),
+        approval_rate: hundredths(approved, approved + rejected),
+        average_star_rating: hundredths(stars, scored),
+        by_star_rating: by_stars,
+    }))
 }

@@ -7,6 +7,7 @@ use crate::error::{ApiError, chain};
 use crate::extract::{
     Can, Id, JsonBody, Keyed, ListQuery, Paging, WebhooksRead, WebhooksWrite, bad_cursor,
 };
+use crate::openapi::{KeyOptional, schema};
 use crate::v1::files::link;
 use crate::views::{DeliveryView, ListView, webhook_event};
 use axum::body::to_bytes;
@@ -22,17 +23,23 @@ use firsthand_projections::webhooks::list::{self, FeedRow, Filter};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// The longest answer of ours that is only an id.
 const ID_LENGTH: usize = 64;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
+    #[param(value_type = schema::DeliveryStatus, required = false)]
     delivery_status: Option<String>,
     #[serde(rename = "type")]
+    #[param(value_type = schema::EventTypeName, required = false)]
     event_type: Option<String>,
+    #[param(value_type = schema::WebhookEndpointId, required = false)]
     endpoint_id: Option<String>,
+    #[param(value_type = schema::JobId, required = false)]
     job_id: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
@@ -88,6 +95,17 @@ fn check(query: &EventsQuery) -> Result<Filter, ApiError> {
 }
 
 /// `GET /v1/webhook_events`: newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/webhook_events",
+    operation_id = "list_webhook_events",
+    tag = "events",
+    summary = "List events and their delivery",
+    description = "Newest first: the fields of each event's body, and what came of its deliveries.",
+    params(EventsQuery),
+    responses((status = 200, description = "A page of events", body = ListView<schema::WebhookEvent>)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
@@ -123,6 +141,17 @@ async fn show(app: &AppState, book: Book, id: EventId) -> Result<Box<RawValue>, 
 }
 
 /// `GET /v1/webhook_events/{id}`
+#[utoipa::path(
+    get,
+    path = "/v1/webhook_events/{id}",
+    operation_id = "get_webhook_event",
+    tag = "events",
+    summary = "Show an event and its deliveries",
+    description = "One delivery for each endpoint that wanted it.",
+    params(("id" = schema::EventId, Path, description = "The event")),
+    responses((status = 200, description = "The event", body = schema::WebhookEvent)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
@@ -152,12 +181,27 @@ pub(super) async fn accepted(
 }
 
 /// To whom an event is sent once more.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = ReplayWebhookEvent)]
 pub(crate) struct ReplayRequest {
+    #[schema(value_type = Option<schema::WebhookEndpointId>)]
     endpoint_id: Option<String>,
 }
 
 /// `POST /v1/webhook_events/{id}/replay`: the same id and bytes, to every subscribed endpoint or one.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook_events/{id}/replay",
+    operation_id = "replay_webhook_event",
+    tag = "events",
+    summary = "Send an event once more",
+    description = "The same id and the same bytes, to every subscribed endpoint or to the one that is named.",
+    params(KeyOptional, ("id" = schema::EventId, Path, description = "The event")),
+    request_body(content = Option<ReplayRequest>),
+    responses((status = 200, description = "The event", body = schema::WebhookEvent)),
+    security(("buyer_key" = ["webhooks:write"])),
+    extensions(("x-error-codes" = json!(["endpoint_disabled"]))),
+)]
 pub(crate) async fn replay(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

@@ -3,28 +3,49 @@
 
 use super::credits::audit_id;
 use super::worker_pseudonym;
+use crate::openapi::schema;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_domain::{Book, Environment, Timestamp};
 use firsthand_projections::audit_events::AuditEventRow;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 /// An audit event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEvent)]
 pub(crate) struct AuditEventView {
+    #[schema(example = "audit_event")]
     object: &'static str,
     /// The event.
+    #[schema(value_type = schema::AuditEventId)]
     pub id: String,
+    #[schema(value_type = schema::AuditEventType)]
     event_type: String,
+    /// The event's number within its stream.
+    #[schema(minimum = 1, example = 1)]
     sequence: i64,
+    /// When it happened.
+    #[schema(value_type = schema::Instant)]
     occurred_at: Timestamp,
+    /// When it was put on record; strictly increasing.
+    #[schema(value_type = schema::Instant)]
     recorded_at: Timestamp,
+    #[schema(value_type = schema::Reference)]
     actor: Value,
+    #[schema(value_type = schema::Reference)]
     resource: Value,
+    #[schema(value_type = Option<schema::JobId>)]
     job_id: Option<String>,
+    #[schema(example = "req_01KAPW3T4QMB2V8ZD5YX7N9F00")]
     request_id: String,
+    /// The event itself. Secrets and what would identify a worker are left out.
+    #[schema(value_type = schema::AnyObject)]
     data: Value,
+    /// The leaf that stands for the event in the log's Merkle tree.
+    #[schema(value_type = schema::Sha256)]
     hash: String,
+    #[schema(value_type = schema::Environment)]
     environment: Environment,
     livemode: bool,
 }

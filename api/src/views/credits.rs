@@ -1,25 +1,41 @@
 //! Balances and credit transactions on the wire (spec section 7).
 
+use crate::openapi::schema;
 use firsthand_domain::credits::CreditAccount;
 use firsthand_domain::{Cents, Environment, Timestamp};
 use firsthand_projections::credit_transactions::CreditTransactionRow;
 use firsthand_projections::finance::balances::BalanceAt;
 use serde::Serialize;
 use ulid::Ulid;
+use utoipa::ToSchema;
 
 /// A balance.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CreditBalance)]
 pub(crate) struct BalanceView {
+    #[schema(example = "credit_balance")]
     object: &'static str,
+    /// What can be spent.
+    #[schema(value_type = schema::Cents)]
     available_cents: Cents,
+    /// What is held for jobs.
+    #[schema(value_type = schema::Cents)]
     held_cents: Cents,
+    /// Both together.
+    #[schema(value_type = schema::Cents)]
     total_cents: Cents,
+    /// The same as `available_cents`.
+    #[schema(value_type = schema::Cents)]
     balance_cents: Cents,
+    #[schema(example = "usd")]
     currency: &'static str,
+    #[schema(value_type = schema::Environment)]
     environment: Environment,
     livemode: bool,
-    /// The instant that was asked for; `None` means now.
+    /// The instant that was asked for; null means now.
+    #[schema(value_type = Option<schema::Instant>)]
     as_of: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     updated_at: Option<Timestamp>,
 }
 
@@ -60,13 +76,17 @@ impl BalanceView {
 }
 
 /// What is available, what is held, and both together.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Amounts)]
 pub(crate) struct AmountsView {
     #[serde(rename = "available_cents")]
+    #[schema(value_type = schema::Cents)]
     available: Cents,
     #[serde(rename = "held_cents")]
+    #[schema(value_type = schema::Cents)]
     held: Cents,
     #[serde(rename = "total_cents")]
+    #[schema(value_type = schema::Cents)]
     total: Cents,
 }
 
@@ -79,26 +99,43 @@ impl AmountsView {
 }
 
 /// A credit transaction.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CreditTransaction)]
 pub(crate) struct TransactionView {
+    #[schema(example = "credit_transaction")]
     object: &'static str,
     /// The transaction.
+    #[schema(value_type = schema::TransactionId)]
     pub id: String,
     #[serde(rename = "type")]
+    #[schema(value_type = schema::TransactionType)]
     transaction_type: String,
+    #[schema(value_type = schema::Cents)]
     amount_cents: i64,
+    #[schema(value_type = schema::Cents)]
     available_delta_cents: i64,
+    #[schema(value_type = schema::Cents)]
     held_delta_cents: i64,
+    #[schema(value_type = schema::Cents)]
     balance_after_cents: i64,
+    #[schema(value_type = schema::Cents)]
     held_after_cents: i64,
+    #[schema(example = "Free credits")]
     description: String,
+    #[schema(value_type = Option<schema::LotId>)]
     lot_id: Option<String>,
+    #[schema(value_type = Option<schema::JobId>)]
     job_id: Option<String>,
+    #[schema(value_type = Option<schema::SubmissionId>)]
     submission_id: Option<String>,
     external_ref: Option<String>,
+    #[schema(value_type = schema::Environment)]
     environment: Environment,
     livemode: bool,
+    #[schema(value_type = schema::Instant)]
     created_at: Timestamp,
+    /// When the credits expire; null if they never do.
+    #[schema(value_type = Option<schema::Instant>)]
     expires_at: Option<Timestamp>,
 }
 

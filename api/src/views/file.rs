@@ -1,35 +1,64 @@
 //! An approved file on the wire (spec section 6).
 
+use crate::openapi::schema;
 use firsthand_domain::Timestamp;
 use firsthand_projections::files::FileRow;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// An approved file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = File)]
 pub(crate) struct FileView {
+    #[schema(example = "file")]
     object: &'static str,
     /// The file.
+    #[schema(value_type = schema::FileId)]
     pub id: String,
+    #[schema(value_type = schema::JobId)]
     job_id: String,
+    #[schema(value_type = schema::SubmissionId)]
     submission_id: String,
+    #[schema(value_type = schema::WorkerId)]
     worker_id: String,
+    #[schema(value_type = Option<schema::Region>)]
     worker_region: Option<String>,
+    #[schema(value_type = schema::MediaType)]
     content_type: String,
+    #[schema(minimum = 1, example = 102_400)]
     size_bytes: i64,
+    #[schema(minimum = 1, example = 1920)]
     width: Option<i32>,
+    #[schema(minimum = 1, example = 1080)]
     height: Option<i32>,
+    #[schema(minimum = 0)]
     duration_seconds: Option<i64>,
+    /// SHA-256 of the file.
+    #[schema(value_type = schema::Sha256)]
     content_hash: String,
+    #[schema(example = "photo.jpg")]
     original_filename: Option<String>,
+    #[schema(value_type = Option<schema::Instant>)]
     captured_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Stars>)]
     ai_star_rating: Option<i16>,
+    #[schema(value_type = Option<schema::AnyObject>)]
     device_info: Option<Value>,
+    /// The same as `download_url`.
+    #[schema(value_type = schema::Link)]
     url: String,
+    /// A signed link.
+    #[schema(value_type = schema::Link)]
     download_url: String,
+    /// When the link stops working.
+    #[schema(value_type = schema::Instant)]
     download_url_expires_at: Timestamp,
+    #[schema(value_type = Option<schema::AnyObject>)]
     annotations: Option<Value>,
+    #[schema(value_type = schema::Instant)]
     submitted_at: Timestamp,
+    #[schema(value_type = schema::Instant)]
     created_at: Timestamp,
 }
 

@@ -26,13 +26,19 @@ pub(crate) use webhook::{AttemptView, DeliveryView, EndpointView, ReplayView, we
 
 use firsthand_projections::Page;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ListView<T> {
+    #[schema(example = "list")]
     object: &'static str,
+    /// The items.
     data: Vec<T>,
+    /// Whether there are more behind these.
+    #[schema(example = false)]
     has_more: bool,
+    /// Asks for what is behind these; null if there is no more.
     next_cursor: Option<String>,
 }
 

@@ -1,9 +1,11 @@
 //! Purchases on the wire.
 
+use crate::openapi::schema;
 use firsthand_domain::ids::PurchaseId;
 use firsthand_domain::purchases::{Purchase, PurchaseKind, Session};
 use firsthand_domain::{Book, Cents, Environment, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 fn environment(purchase: &Purchase) -> Environment {
     match purchase.book {
@@ -17,16 +19,29 @@ fn credits(purchase: &Purchase) -> Cents {
 }
 
 /// Where a purchase is paid. Holds nothing that changes, so that a repeat gets the same bytes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CheckoutSession)]
 pub(crate) struct CheckoutView {
+    #[schema(example = "checkout_session")]
     object: &'static str,
+    #[schema(value_type = schema::PurchaseId)]
     id: PurchaseId,
+    #[schema(value_type = schema::Link)]
     checkout_url: String,
+    /// What is paid.
+    #[schema(value_type = schema::Cents)]
     amount_cents: Cents,
+    /// What comes on top.
+    #[schema(value_type = schema::Cents)]
     bonus_cents: Cents,
+    /// Both together.
+    #[schema(value_type = schema::Cents)]
     credits_cents: Cents,
+    #[schema(example = "usd")]
     currency: &'static str,
     livemode: bool,
+    /// When the checkout can no longer be paid.
+    #[schema(value_type = schema::Instant)]
     expires_at: Timestamp,
 }
 
@@ -48,24 +63,39 @@ impl CheckoutView {
 }
 
 /// A purchase and where it stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Purchase)]
 pub(crate) struct PurchaseView {
+    #[schema(example = "purchase")]
     object: &'static str,
     /// The purchase.
+    #[schema(value_type = schema::PurchaseId)]
     pub id: PurchaseId,
+    #[schema(value_type = schema::PurchaseStatus)]
     status: &'static str,
+    #[schema(value_type = schema::PurchaseKind)]
     kind: PurchaseKind,
+    #[schema(value_type = schema::Cents)]
     amount_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     bonus_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     credits_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     charged_back_cents: Cents,
+    #[schema(example = "usd")]
     currency: &'static str,
+    #[schema(value_type = Option<schema::Link>)]
     checkout_url: Option<String>,
     failure_code: Option<String>,
+    /// The payment, as the provider names it.
     external_ref: Option<String>,
+    #[schema(value_type = schema::Environment)]
     environment: Environment,
     livemode: bool,
+    #[schema(value_type = Option<schema::Instant>)]
     created_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     paid_at: Option<Timestamp>,
 }
 

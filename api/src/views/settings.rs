@@ -1,26 +1,39 @@
 //! An organization's settings on the wire, under both names of the top-up (spec section 17 row 9).
 
+use crate::openapi::schema;
 use firsthand_domain::Cents;
 use firsthand_domain::ids::OrganizationId;
 use firsthand_domain::jobs::JobType;
 use firsthand_domain::organizations::Organization;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Settings.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OrganizationSettings)]
 pub(crate) struct SettingsView {
+    #[schema(example = "organization_settings")]
     object: &'static str,
+    #[schema(value_type = schema::OrganizationId)]
     organization_id: OrganizationId,
+    #[schema(example = "Ada Lovelace")]
     name: String,
     phone_verified: bool,
+    #[schema(value_type = Option<schema::JobType>)]
     default_type: Option<JobType>,
+    #[schema(value_type = Option<schema::Price>)]
     default_price_per_file_cents: Option<Cents>,
     auto_top_up_enabled: bool,
+    #[schema(value_type = schema::Cents)]
     auto_top_up_threshold_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     auto_top_up_amount_cents: Cents,
     auto_topup_enabled: bool,
+    #[schema(value_type = schema::Cents)]
     auto_topup_threshold_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     auto_topup_amount_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     low_balance_threshold_cents: Cents,
 }
 

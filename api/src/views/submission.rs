@@ -1,5 +1,6 @@
 //! A submission on the wire, as its buyer and as its worker see it.
 
+use crate::openapi::schema;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_domain::ids::{JobId, SubmissionId, WorkerId};
 use firsthand_domain::media::MediaType;
@@ -7,6 +8,7 @@ use firsthand_domain::scoring::Dimensions;
 use firsthand_domain::submissions::{RejectionCode, Submission, SubmissionStatus};
 use firsthand_domain::{Book, Cents, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Returns the name that an organization knows a worker by: buyers can't follow workers across
 /// organizations (spec section 17 row 11).
@@ -30,15 +32,24 @@ pub(crate) fn buyer_sees(status: SubmissionStatus) -> bool {
 }
 
 /// A file of a submission.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SubmissionFile)]
 pub(super) struct SubmissionFileView {
+    #[schema(value_type = schema::FileId)]
     id: String,
+    #[schema(value_type = schema::MediaType)]
     content_type: MediaType,
+    #[schema(minimum = 1, example = 102_400)]
     size_bytes: u64,
+    #[schema(value_type = schema::Sha256)]
     content_hash: String,
+    #[schema(example = "photo.jpg")]
     original_filename: Option<String>,
+    #[schema(minimum = 1)]
     width: Option<u32>,
+    #[schema(minimum = 1)]
     height: Option<u32>,
+    #[schema(minimum = 0)]
     duration_ms: Option<u64>,
 }
 
@@ -63,26 +74,44 @@ fn files(submission: &Submission) -> Vec<SubmissionFileView> {
         .collect()
 }
 
-/// A submission as its buyer sees it (spec section 5).
-#[derive(Debug, Serialize)]
+/// A submission as its buyer sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Submission)]
 pub(crate) struct SubmissionView {
+    #[schema(example = "submission")]
     object: &'static str,
     /// The submission.
+    #[schema(value_type = schema::SubmissionId)]
     pub id: SubmissionId,
+    #[schema(value_type = schema::JobId)]
     job_id: JobId,
+    #[schema(value_type = schema::WorkerId)]
     worker_id: String,
+    #[schema(value_type = schema::SubmissionStatus)]
     status: &'static str,
+    /// 2 after a retry.
+    #[schema(minimum = 1, maximum = 2, example = 1)]
     attempt: u8,
+    #[schema(value_type = Option<schema::Stars>)]
     ai_star_rating: Option<u8>,
     ai_reasoning: Option<String>,
+    #[schema(value_type = Option<schema::Dimensions>)]
     dimensions: Option<Dimensions>,
+    #[schema(value_type = Option<schema::RejectionCode>)]
     rejection_code: Option<RejectionCode>,
+    /// A link to the first file, once the submission is approved.
+    #[schema(value_type = Option<schema::Link>)]
     file_url: Option<String>,
+    #[schema(value_type = Option<schema::MediaType>)]
     content_type: Option<MediaType>,
+    #[schema(minimum = 1)]
     size_bytes: Option<u64>,
     files: Vec<SubmissionFileView>,
+    /// Whether it was captured where the job asks for; null if the job does not.
     location_verified: Option<bool>,
+    #[schema(value_type = Option<schema::Instant>)]
     submitted_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     scored_at: Option<Timestamp>,
 }
 
@@ -122,27 +151,47 @@ impl SubmissionView {
     }
 }
 
-/// A submission as its worker sees it (spec section 21).
-#[derive(Debug, Serialize)]
+/// A submission as its worker sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WorkerSubmission)]
 pub(crate) struct WorkerSubmissionView {
+    #[schema(example = "submission")]
     object: &'static str,
     /// The submission.
+    #[schema(value_type = schema::SubmissionId)]
     pub id: SubmissionId,
+    #[schema(value_type = schema::JobId)]
     job_id: JobId,
+    #[schema(value_type = schema::WorkerId)]
     worker_id: WorkerId,
+    #[schema(value_type = schema::WorkerSubmissionStatus)]
     status: &'static str,
+    #[schema(minimum = 0, maximum = 2, example = 1)]
     attempt: u8,
+    /// Files that may be uploaded.
+    #[schema(minimum = 0, example = 1)]
     files_reserved: u32,
+    /// When the time for the next step is over.
+    #[schema(value_type = Option<schema::Instant>)]
     expires_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Stars>)]
     ai_star_rating: Option<u8>,
     ai_reasoning: Option<String>,
+    #[schema(value_type = Option<schema::Dimensions>)]
     dimensions: Option<Dimensions>,
+    #[schema(value_type = Option<schema::RejectionCode>)]
     rejection_code: Option<RejectionCode>,
+    /// What was earned.
+    #[schema(value_type = schema::Cents)]
     pay_cents: Cents,
     files: Vec<SubmissionFileView>,
+    #[schema(value_type = schema::Instant)]
     accepted_at: Timestamp,
+    #[schema(value_type = Option<schema::Instant>)]
     submitted_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     scored_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     delivered_at: Option<Timestamp>,
 }
 

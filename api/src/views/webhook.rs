@@ -1,6 +1,7 @@
 //! Webhook endpoints, events, deliveries, attempts and replays on the wire (docs/webhooks.md).
 
 use crate::error::ApiError;
+use crate::openapi::schema;
 use firsthand_domain::ids::{ReplayId, WebhookEndpointId};
 use firsthand_domain::webhook_endpoints::{
     DisabledReason, Ordering, ReplayOnly, SignatureScheme, WebhookEndpoint,
@@ -14,37 +15,62 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// What is shown of a value that may be a secret.
 const MASK: &str = "••••";
 
 /// An endpoint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookEndpoint)]
 pub(crate) struct EndpointView {
+    #[schema(example = "webhook_endpoint")]
     object: &'static str,
     /// The endpoint.
+    #[schema(value_type = schema::WebhookEndpointId)]
     pub id: WebhookEndpointId,
+    #[schema(example = "https://example.com/hooks")]
     url: String,
+    #[schema(value_type = Vec<schema::EventTypePattern>)]
     events: Vec<&'static str>,
     description: Option<String>,
+    #[schema(value_type = schema::EndpointStatus)]
     status: &'static str,
+    #[schema(value_type = Option<schema::DisabledReason>)]
     disabled_reason: Option<DisabledReason>,
+    #[schema(example = "2026-03-18")]
     api_version: String,
+    #[schema(value_type = schema::SignatureScheme)]
     signature_scheme: SignatureScheme,
+    #[schema(value_type = schema::DeliveryOrder)]
     ordering: Ordering,
+    #[schema(minimum = 1, maximum = 64, example = 8)]
     max_in_flight: u16,
+    #[schema(minimum = 1, maximum = 1000)]
     max_per_second: Option<u16>,
+    /// Names of extra headers; their values are masked.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     headers: BTreeMap<String, &'static str>,
     /// When the last of the older secrets stops signing.
+    #[schema(value_type = Option<schema::Instant>)]
     previous_secret_expires_at: Option<Timestamp>,
+    /// Failed attempts since the last success.
+    #[schema(minimum = 0, example = 0)]
     consecutive_failures: i64,
+    #[schema(value_type = Option<schema::Instant>)]
     failing_since: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     last_success_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     last_failure_at: Option<Timestamp>,
+    #[schema(value_type = schema::Instant)]
     created_at: Timestamp,
+    #[schema(value_type = schema::Instant)]
     updated_at: Timestamp,
     livemode: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// Only where it was made just now.
+    #[schema(value_type = String, required = false, example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     secret: Option<String>,
 }
 
@@ -109,13 +135,20 @@ pub(crate) fn webhook_event(
 }
 
 /// What became of an event at one endpoint.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookDelivery)]
 pub(crate) struct DeliveryView {
+    #[schema(example = "webhook_delivery")]
     object: &'static str,
+    #[schema(value_type = schema::WebhookEndpointId)]
     endpoint_id: String,
+    #[schema(value_type = schema::DeliveryStatus)]
     status: String,
+    #[schema(minimum = 0, example = 1)]
     attempts: i32,
+    #[schema(value_type = Option<schema::Instant>)]
     next_attempt_at: Option<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
     last_attempt_at: Option<Timestamp>,
     last_response_status: Option<i32>,
     last_error_code: Option<String>,
@@ -139,25 +172,43 @@ impl DeliveryView {
 }
 
 /// One attempt.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookAttempt)]
 pub(crate) struct AttemptView {
+    #[schema(example = "webhook_attempt")]
     object: &'static str,
     /// The attempt.
+    #[schema(value_type = schema::AttemptId)]
     pub id: String,
+    #[schema(value_type = schema::EventId)]
     event_id: String,
+    #[schema(value_type = schema::EventTypeName)]
     event_type: String,
+    #[schema(value_type = schema::WebhookEndpointId)]
     endpoint_id: String,
+    #[schema(minimum = 1, example = 1)]
     attempt: i32,
+    #[schema(value_type = schema::AttemptStatus)]
     status: String,
+    #[schema(value_type = schema::Instant)]
     created_at: Timestamp,
+    #[schema(example = "https://example.com/hooks")]
     url: String,
+    #[schema(value_type = Option<schema::AnyObject>)]
     request_headers: Value,
+    #[schema(value_type = Option<schema::Sha256>)]
     request_body_sha256: Option<String>,
+    #[schema(minimum = 100, maximum = 999, example = 204)]
     response_status: Option<i32>,
+    #[schema(value_type = Option<schema::AnyObject>)]
     response_headers: Value,
+    /// Its first 8 kB.
     response_body: Option<String>,
+    #[schema(value_type = schema::Timings)]
     timings: Value,
     remote_address: Option<String>,
+    /// Why it failed; null if it did not.
+    #[schema(value_type = Option<String>)]
     error_code: Option<String>,
 }
 
@@ -205,18 +256,32 @@ impl AttemptView {
 }
 
 /// A replay of a range.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookReplay)]
 pub(crate) struct ReplayView {
+    #[schema(example = "webhook_replay")]
     object: &'static str,
+    #[schema(value_type = schema::ReplayId)]
     id: String,
+    #[schema(value_type = schema::WebhookEndpointId)]
     endpoint_id: String,
+    #[schema(value_type = schema::Instant)]
     since: Timestamp,
+    #[schema(value_type = schema::Instant)]
     until: Timestamp,
+    #[schema(value_type = schema::ReplayOnly)]
     only: String,
+    #[schema(value_type = schema::ReplayStatus)]
     status: String,
+    /// Events of the range; null until they are counted.
+    #[schema(minimum = 0)]
     total: Option<i64>,
+    /// Those that are queued already.
+    #[schema(minimum = 0, example = 0)]
     queued: i64,
+    #[schema(value_type = schema::Instant)]
     created_at: Timestamp,
+    #[schema(value_type = Option<schema::Instant>)]
     finished_at: Option<Timestamp>,
 }
 

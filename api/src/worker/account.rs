@@ -5,24 +5,29 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
 use crate::extract::{JsonBody, Keyed, ServiceToken, WorkerAuth};
+use crate::openapi::{KeyOptional, schema};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
 use firsthand_adapters::secrets;
-use firsthand_domain::StreamId;
 use firsthand_domain::ids::WorkerId;
 use firsthand_domain::workers::{RegisterWorker, Standing};
+use firsthand_domain::{Cents, StreamId, Timestamp};
 use firsthand_eventstore::claims;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// A new worker.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = RegisterWorker)]
 pub(super) struct RegisterRequest {
+    #[schema(min_length = 1, max_length = 200, pattern = r"\S", example = "Grace Hopper")]
     name: String,
+    #[schema(value_type = schema::Email)]
     email: String,
+    #[schema(value_type = Option<schema::Region>)]
     region: Option<String>,
 }
 
@@ -54,7 +59,62 @@ impl RegisterRequest {
     }
 }
 
+/// A new worker.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RegisteredWorker)]
+pub(super) struct RegisteredView {
+    #[schema(example = "worker")]
+    object: &'static str,
+    #[schema(value_type = schema::WorkerId)]
+    id: WorkerId,
+    #[schema(value_type = Option<schema::Region>)]
+    region: Option<String>,
+    /// Shown only here.
+    #[schema(example = "fhw_01KAPW3T4QMB2V8ZD5YX7N9F00_x7Qd")]
+    token: String,
+}
+
+/// A worker's own record.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Worker)]
+pub(super) struct WorkerView {
+    #[schema(example = "worker")]
+    object: &'static str,
+    #[schema(value_type = schema::WorkerId)]
+    id: WorkerId,
+    #[schema(value_type = Option<schema::Region>)]
+    region: Option<String>,
+    #[schema(value_type = schema::Standing)]
+    standing: &'static str,
+    #[schema(value_type = Option<schema::Instant>)]
+    suspended_until: Option<Timestamp>,
+    #[schema(minimum = 0, example = 12)]
+    submissions_approved: u32,
+    #[schema(minimum = 0, example = 1)]
+    submissions_rejected: u32,
+    #[schema(value_type = schema::Cents)]
+    earned_cents: Cents,
+    /// When strikes were issued; those of the last 30 days count.
+    #[schema(value_type = Vec<schema::Instant>)]
+    strikes: Vec<Timestamp>,
+    #[schema(value_type = Option<schema::Instant>)]
+    registered_at: Option<Timestamp>,
+}
+
 /// `POST /internal/worker/register`
+#[utoipa::path(
+    post,
+    path = "/internal/worker/register",
+    operation_id = "register_worker",
+    tag = "workers",
+    summary = "Register a worker",
+    description = "Open to everybody in `dev`; in production it needs the operator's token. The worker's token is in this answer and never again.",
+    params(KeyOptional),
+    request_body = RegisterRequest,
+    responses((status = 201, description = "The worker and its token", body = RegisteredView)),
+    security((), ("operator_token" = [])),
+    extensions(("x-error-codes" = json!(["already_exists", "unauthorized"]))),
+)]
 pub(super) async fn register(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -91,34 +151,44 @@ pub(super) async fn register(
     };
     let region = request.region;
     call.answer_secret(&app, &context, StatusCode::CREATED, move |_view| {
-        Ok(to_json(&json!({
-            "object": "worker",
-            "id": worker_id,
-            "region": region,
-            "token": token,
-        })))
+        Ok(to_json(&RegisteredView {
+            object: "worker",
+            id: worker_id,
+            region: region.clone(),
+            token: token.clone(),
+        }))
     })
     .await
 }
 
 /// `GET /internal/worker/me`
-pub(super) async fn me(auth: WorkerAuth) -> Json<Value> {
+#[utoipa::path(
+    get,
+    path = "/internal/worker/me",
+    operation_id = "get_worker",
+    tag = "workers",
+    summary = "Show whose token this is",
+    description = "Standing, counts and earnings.",
+    responses((status = 200, description = "The worker", body = WorkerView)),
+    security(("worker_token" = [])),
+)]
+pub(super) async fn me(auth: WorkerAuth) -> Json<WorkerView> {
     let worker = auth.worker;
     let (standing, until) = match worker.standing {
         Standing::Good => ("good", None),
         Standing::Suspended { until } => ("suspended", Some(until)),
         Standing::Banned => ("banned", None),
     };
-    Json(json!({
-        "object": "worker",
-        "id": auth.id,
-        "region": worker.region,
-        "standing": standing,
-        "suspended_until": until,
-        "submissions_approved": worker.approved,
-        "submissions_rejected": worker.rejected,
-        "earned_cents": worker.earned,
-        "strikes": worker.strikes,
-        "registered_at": worker.registered_at,
-    }))
+    Json(WorkerView {
+        object: "worker",
+        id: auth.id,
+        region: worker.region,
+        standing,
+        suspended_until: until,
+        submissions_approved: worker.approved,
+        submissions_rejected: worker.rejected,
+        earned_cents: worker.earned,
+        strikes: worker.strikes,
+        registered_at: worker.registered_at,
+    })
 }

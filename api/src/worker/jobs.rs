@@ -5,59 +5,109 @@ use crate::command::{Call, refuse_or_replay, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Id, JsonBody, Keyed, ListQuery, Paging, WorkerAuth};
+use crate::openapi::{KeyOptional, schema};
 use crate::views::{ListView, LocationView, WorkerSubmissionView};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
 use firsthand_domain::ids::{JobId, SubmissionId};
-use firsthand_domain::jobs::FlagJob;
+use firsthand_domain::jobs::{FlagJob, JobType};
+use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::{AcceptJob, WithdrawSubmission};
 use firsthand_domain::workers::Standing;
 use firsthand_domain::{
-    Book, Environment, Rejection, State as StreamState, StreamId, Timestamp, decision,
+    Book, Cents, Environment, Rejection, State as StreamState, StreamId, Timestamp, decision,
 };
 use firsthand_eventstore::read;
 use firsthand_projections::available_jobs::{self, AvailableJob};
 use firsthand_projections::{Page, worker_submissions};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AvailableQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
 
-fn listing(job: &AvailableJob) -> Value {
-    let input = &job.listing.input;
-    json!({
-        "object": "available_job",
-        "id": job.job_id,
-        "type": input.job_type,
-        "title": input.title,
-        "description": input.description,
-        "worker_guidelines": input.worker_guidelines,
-        "accepted_formats": input.accepted_formats,
-        "files_per_submission": input.files_per_submission,
-        "min_width": input.min_width,
-        "min_height": input.min_height,
-        "slots_open": job.files_open.div_ceil(input.files_per_submission.max(1)),
-        "pay_per_file_cents": input.price_per_file_cents.split().worker,
-        "location": input.location.map(LocationView::from),
-        "deadline": input.deadline,
-        "created_at": job.listing.created_at,
-    })
+/// A job as workers see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AvailableJob)]
+pub(super) struct AvailableJobView {
+    #[schema(example = "available_job")]
+    object: &'static str,
+    #[schema(value_type = schema::JobId)]
+    id: String,
+    #[serde(rename = "type")]
+    #[schema(value_type = schema::JobType)]
+    job_type: JobType,
+    title: Option<String>,
+    #[schema(example = "Photos of street signs in daylight")]
+    description: String,
+    worker_guidelines: Option<String>,
+    #[schema(value_type = Vec<schema::MediaType>)]
+    accepted_formats: Vec<MediaType>,
+    #[schema(minimum = 1, maximum = 5, example = 1)]
+    files_per_submission: u32,
+    #[schema(minimum = 1)]
+    min_width: Option<u32>,
+    #[schema(minimum = 1)]
+    min_height: Option<u32>,
+    /// Submissions that can still begin.
+    #[schema(minimum = 0, example = 5)]
+    slots_open: u32,
+    /// What the worker earns with an approved file.
+    #[schema(value_type = schema::Cents)]
+    pay_per_file_cents: Cents,
+    location: Option<LocationView>,
+    #[schema(value_type = Option<schema::Instant>)]
+    deadline: Option<Timestamp>,
+    #[schema(value_type = schema::Instant)]
+    created_at: Timestamp,
+}
+
+fn listing(job: AvailableJob) -> AvailableJobView {
+    let input = job.listing.input;
+    AvailableJobView {
+        object: "available_job",
+        id: job.job_id,
+        job_type: input.job_type,
+        title: input.title,
+        description: input.description,
+        worker_guidelines: input.worker_guidelines,
+        accepted_formats: input.accepted_formats,
+        files_per_submission: input.files_per_submission,
+        min_width: input.min_width,
+        min_height: input.min_height,
+        slots_open: job.files_open.div_ceil(input.files_per_submission.max(1)),
+        pay_per_file_cents: input.price_per_file_cents.split().worker,
+        location: input.location.map(LocationView::from),
+        deadline: input.deadline,
+        created_at: job.listing.created_at,
+    }
 }
 
 /// `GET /internal/worker/jobs/available`
+#[utoipa::path(
+    get,
+    path = "/internal/worker/jobs/available",
+    operation_id = "list_available_jobs",
+    tag = "workers",
+    summary = "List jobs that take workers",
+    description = "Newest first, with what a file pays.",
+    params(AvailableQuery),
+    responses((status = 200, description = "A page of jobs", body = ListView<AvailableJobView>)),
+    security(("worker_token" = [])),
+)]
 pub(super) async fn available(
     State(app): State<AppState>,
     _worker: WorkerAuth,
     ListQuery(query): ListQuery<AvailableQuery>,
-) -> Result<Json<ListView<Value>>, ApiError> {
+) -> Result<Json<ListView<AvailableJobView>>, ApiError> {
     let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<JobId>()?;
     app.catch_up_all().await;
@@ -71,7 +121,7 @@ pub(super) async fn available(
         .into_iter()
         // A deadline counts from its own time on, whether or not it has been booked.
         .filter(|job| job.listing.input.deadline.is_none_or(|deadline| deadline > now))
-        .map(|job| listing(&job))
+        .map(listing)
         .collect();
     Ok(Json(ListView::new(Page { items, has_more }, |_| last)))
 }
@@ -114,6 +164,18 @@ async fn must_be_live(app: &AppState, job: JobId) -> Result<(), ApiError> {
 }
 
 /// `POST /internal/worker/jobs/{id}/accept`
+#[utoipa::path(
+    post,
+    path = "/internal/worker/jobs/{id}/accept",
+    operation_id = "accept_job",
+    tag = "workers",
+    summary = "Accept a job",
+    description = "Reserves a slot until `expires_at`.",
+    params(KeyOptional, ("id" = schema::JobId, Path, description = "The job")),
+    responses((status = 201, description = "The submission", body = WorkerSubmissionView)),
+    security(("worker_token" = [])),
+    extensions(("x-error-codes" = json!(["job_not_active", "job_full", "too_many_workers", "already_accepted", "worker_suspended", "daily_cap", "window_over"]))),
+)]
 pub(super) async fn accept(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -157,6 +219,18 @@ async fn active(app: &AppState, auth: &WorkerAuth, job: JobId) -> Result<Submiss
 }
 
 /// `POST /internal/worker/jobs/{id}/withdraw`: gives the slot back, before an upload.
+#[utoipa::path(
+    post,
+    path = "/internal/worker/jobs/{id}/withdraw",
+    operation_id = "withdraw_from_job",
+    tag = "workers",
+    summary = "Give a job's slot back",
+    description = "Before an upload; the submission is the worker's active one to this job.",
+    params(KeyOptional, ("id" = schema::JobId, Path, description = "The job")),
+    responses((status = 200, description = "The submission", body = WorkerSubmissionView)),
+    security(("worker_token" = [])),
+    extensions(("x-error-codes" = json!(["wrong_submission_status"]))),
+)]
 pub(super) async fn withdraw(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -196,12 +270,38 @@ pub(super) async fn give_back(
 }
 
 /// A complaint.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = FlagJob)]
 pub(super) struct FlagRequest {
+    #[schema(min_length = 1, max_length = 1000, pattern = r"\S", example = "It asks for faces.")]
     reason: String,
 }
 
+/// A complaint that was taken.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobFlag)]
+pub(super) struct FlagView {
+    #[schema(example = "job_flag")]
+    object: &'static str,
+    #[schema(value_type = schema::JobId)]
+    job_id: JobId,
+    #[schema(example = "flagged")]
+    status: &'static str,
+}
+
 /// `POST /internal/worker/jobs/{id}/flag`
+#[utoipa::path(
+    post,
+    path = "/internal/worker/jobs/{id}/flag",
+    operation_id = "flag_job",
+    tag = "workers",
+    summary = "Flag a job",
+    description = "Tells the operator and the buyer that something is wrong with it.",
+    params(KeyOptional, ("id" = schema::JobId, Path, description = "The job")),
+    request_body = FlagRequest,
+    responses((status = 200, description = "The job is flagged", body = FlagView)),
+    security(("worker_token" = [])),
+)]
 pub(super) async fn flag(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -222,7 +322,7 @@ pub(super) async fn flag(
         key: keyed.key(&auth.id.to_string(), &request),
     };
     call.answer(&app, &context, StatusCode::OK, move |_view| {
-        Ok(to_json(&json!({"object": "job_flag", "job_id": job_id, "status": "flagged"})))
+        Ok(to_json(&FlagView { object: "job_flag", job_id, status: "flagged" }))
     })
     .await
 }

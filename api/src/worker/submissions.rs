@@ -8,6 +8,7 @@ use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
 use crate::extract::{Id, Keyed, ListQuery, Paging, WorkerAuth};
 use crate::geo;
+use crate::openapi::{KeyOptional, schema};
 use crate::views::{ListView, WorkerSubmissionView};
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, State};
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// What is read of a form that is refused: more than the largest image and sound.
 const MOST_DRAINED: usize = 128 * 1_024 * 1_024;
@@ -53,6 +55,23 @@ async fn job(app: &AppState, id: JobId) -> Result<Job, ApiError> {
         Some(StreamState::Job(job)) => Ok(*job),
         _ => Err(ApiError::NotFound("job")),
     }
+}
+
+/// The form of an upload.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form that is read field by field")]
+pub(super) struct UploadForm {
+    /// One to five files; each part names its MIME type.
+    #[schema(value_type = Vec<schema::Binary>, min_items = 1, max_items = 5)]
+    file: Vec<u8>,
+    /// Where it was captured; compared with the job's area and dropped.
+    #[schema(value_type = schema::Latitude, required = false)]
+    latitude: String,
+    #[schema(value_type = schema::Longitude, required = false)]
+    longitude: String,
+    /// When it was captured, as the device says.
+    #[schema(value_type = schema::Instant, required = false)]
+    captured_at: String,
 }
 
 /// What an upload comes with.
@@ -159,6 +178,19 @@ fn finish(taken: Result<Response, ApiError>) -> Response {
 }
 
 /// `POST /internal/worker/submissions/{id}/upload`
+#[utoipa::path(
+    post,
+    path = "/internal/worker/submissions/{id}/upload",
+    operation_id = "upload_submission",
+    tag = "workers",
+    summary = "Upload files",
+    description = "One to five files, of types that the job accepts: images up to 25 MB, audio up to 100 MB, video up to 500 MB each.",
+    params(KeyOptional, ("id" = schema::SubmissionId, Path, description = "The submission")),
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "The submission", body = WorkerSubmissionView)),
+    security(("worker_token" = [])),
+    extensions(("x-error-codes" = json!(["job_not_active", "wrong_submission_status", "window_over", "wrong_file_count", "unsupported_media", "file_too_large", "validation_error"]))),
+)]
 pub(super) async fn upload(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -171,6 +203,19 @@ pub(super) async fn upload(
 }
 
 /// `POST /internal/worker/submissions/{id}/retry`
+#[utoipa::path(
+    post,
+    path = "/internal/worker/submissions/{id}/retry",
+    operation_id = "retry_submission",
+    tag = "workers",
+    summary = "Upload better files",
+    description = "Once, while the submission is `retry_pending`.",
+    params(KeyOptional, ("id" = schema::SubmissionId, Path, description = "The submission")),
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "The submission", body = WorkerSubmissionView)),
+    security(("worker_token" = [])),
+    extensions(("x-error-codes" = json!(["job_not_active", "wrong_submission_status", "window_over", "wrong_file_count", "unsupported_media", "file_too_large", "validation_error"]))),
+)]
 pub(super) async fn retry(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -183,6 +228,18 @@ pub(super) async fn retry(
 }
 
 /// `POST /internal/worker/submissions/{id}/withdraw`
+#[utoipa::path(
+    post,
+    path = "/internal/worker/submissions/{id}/withdraw",
+    operation_id = "withdraw_submission",
+    tag = "workers",
+    summary = "Give a slot back",
+    description = "Before an upload.",
+    params(KeyOptional, ("id" = schema::SubmissionId, Path, description = "The submission")),
+    responses((status = 200, description = "The submission", body = WorkerSubmissionView)),
+    security(("worker_token" = [])),
+    extensions(("x-error-codes" = json!(["wrong_submission_status"]))),
+)]
 pub(super) async fn withdraw(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -194,6 +251,17 @@ pub(super) async fn withdraw(
 }
 
 /// `GET /internal/worker/submissions/{id}`
+#[utoipa::path(
+    get,
+    path = "/internal/worker/submissions/{id}",
+    operation_id = "get_worker_submission",
+    tag = "workers",
+    summary = "Show a submission of this worker",
+    description = "With its score, its reasoning and its pay.",
+    params(("id" = schema::SubmissionId, Path, description = "The submission")),
+    responses((status = 200, description = "The submission", body = WorkerSubmissionView)),
+    security(("worker_token" = [])),
+)]
 pub(super) async fn get(
     State(app): State<AppState>,
     auth: WorkerAuth,
@@ -204,13 +272,25 @@ pub(super) async fn get(
 }
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct HistoryQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// `GET /internal/worker/submissions`
+#[utoipa::path(
+    get,
+    path = "/internal/worker/submissions",
+    operation_id = "list_worker_submissions",
+    tag = "workers",
+    summary = "List the submissions of this worker",
+    description = "Newest first.",
+    params(HistoryQuery),
+    responses((status = 200, description = "A page of submissions", body = ListView<WorkerSubmissionView>)),
+    security(("worker_token" = [])),
+)]
 pub(super) async fn list(
     State(app): State<AppState>,
     auth: WorkerAuth,

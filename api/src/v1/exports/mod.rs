@@ -14,6 +14,7 @@ pub(crate) use entry::ledger_account;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{BillingRead, Can, ListQuery, instant_or_day};
+use crate::openapi::schema;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -102,14 +103,29 @@ impl Format {
 }
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
+    #[param(value_type = schema::ExportFormat, required = false)]
     format: Option<String>,
+    #[param(value_type = schema::DayOrInstant, required = false)]
     from: Option<String>,
+    #[param(value_type = schema::DayOrInstant, required = false)]
     to: Option<String>,
 }
 
 /// `GET /v1/billing/export`: every entry recorded from `from` and before `to`.
+#[utoipa::path(
+    get,
+    path = "/v1/billing/export",
+    operation_id = "export_journal",
+    tag = "billing",
+    summary = "Export the journal",
+    description = "Every entry recorded from `from` and before `to`, balanced, as CSV, NDJSON, or a journal of hledger or beancount.",
+    params(ExportQuery),
+    responses((status = 200, description = "The journal", content((String = "text/csv"), (String = "application/x-ndjson"), (String = "text/plain")))),
+    security(("buyer_key" = ["usage:read"])),
+)]
 pub(crate) async fn export(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,

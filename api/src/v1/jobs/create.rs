@@ -7,7 +7,8 @@ use crate::command::{Call, refuse_or_replay};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Can, JobsWrite, JsonBody, Keyed, ListQuery};
-use crate::views::job_view;
+use crate::openapi::KeyUnlessDry;
+use crate::views::{JobView, job_view};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,12 +21,31 @@ use serde::Deserialize;
 use std::sync::Arc;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CreateQuery {
+    #[param(required = false)]
+    /// Only say what would happen.
     dry_run: Option<bool>,
 }
 
 /// `POST /v1/jobs`: the whole price is held from the book's credits.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs",
+    operation_id = "create_job",
+    tag = "jobs",
+    summary = "Create a job",
+    description = "Holds the whole price, `files_needed` times `price_per_file_cents`, from the credits of the key's environment. Needs an `Idempotency-Key`; without one it is a 400, `idempotency_key_missing`. With `dry_run=true` nothing is created and no `Idempotency-Key` is needed: the answer is a quote.",
+    params(KeyUnlessDry, CreateQuery),
+    request_body = CreateJobRequest,
+    responses(
+        (status = 200, description = "With `dry_run`: what it would cost, and whether it would be created", body = super::quote::QuoteView),
+        (status = 201, description = "The job", body = JobView<'static>),
+    ),
+    security(("buyer_key" = ["jobs:write"])),
+    extensions(("x-error-codes" = json!(["pricing_violation", "amount_out_of_range", "insufficient_credits", "free_tier_job_limit"]))),
+)]
 pub(crate) async fn create(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

@@ -5,7 +5,8 @@ use crate::command::Call;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, JobsWrite, JsonBody, Keyed};
-use crate::views::job_view;
+use crate::openapi::{KeyOptional, KeyRequired, schema};
+use crate::views::{JobView, job_view};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,11 +16,24 @@ use firsthand_domain::ids::JobId;
 use firsthand_domain::jobs::{CancelJob, RateJob};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// The longest feedback in characters.
 const LONGEST_FEEDBACK: usize = 2_000;
 
 /// `POST /v1/jobs/{id}/cancel`: repeating it succeeds, since the published client may.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/cancel",
+    operation_id = "cancel_job",
+    tag = "jobs",
+    summary = "Cancel a job",
+    description = "Gives back what is held and not spent. Approved files stay. Repeating it succeeds.",
+    params(KeyOptional, ("id" = schema::JobId, Path, description = "The job")),
+    responses((status = 200, description = "The job", body = JobView<'static>)),
+    security(("buyer_key" = ["jobs:write"])),
+    extensions(("x-error-codes" = json!(["job_not_active"]))),
+)]
 pub(crate) async fn cancel(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -49,13 +63,29 @@ fn same_part(app: &AppState, buyer: &Can<JobsWrite>, job: JobId) -> Result<(), A
 }
 
 /// A rating.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = RateJob)]
 pub(crate) struct RateRequest {
+    #[schema(value_type = schema::Stars)]
     rating: i64,
+    #[schema(max_length = 2000, example = "Great quality")]
     feedback: Option<String>,
 }
 
 /// `POST /v1/jobs/{id}/rate`: once, and only a completed job.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/rate",
+    operation_id = "rate_job",
+    tag = "jobs",
+    summary = "Rate a completed job",
+    description = "Once, and only a completed job.",
+    params(KeyRequired, ("id" = schema::JobId, Path, description = "The job")),
+    request_body = RateRequest,
+    responses((status = 200, description = "The job", body = JobView<'static>)),
+    security(("buyer_key" = ["jobs:write"])),
+    extensions(("x-error-codes" = json!(["not_completed", "already_rated"]))),
+)]
 pub(crate) async fn rate(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

@@ -4,6 +4,7 @@ use crate::app::AppState;
 use crate::command::to_json;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, JobsRead, Wait};
+use crate::openapi::{Prefer, schema};
 use crate::views::{JobView, Uploaded};
 use axum::body::Body;
 use axum::extract::State;
@@ -50,6 +51,17 @@ async fn render(app: &AppState, book: Book, id: JobId, job: &Job) -> Result<Byte
 }
 
 /// `GET /v1/jobs/{id}`
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}",
+    operation_id = "get_job",
+    tag = "jobs",
+    summary = "Show a job",
+    description = "With `Prefer: wait=N` the answer comes when the status changes, at once if the job has ended, and otherwise after N seconds less one (N at most 60).",
+    params(("id" = schema::JobId, Path, description = "The job"), Prefer),
+    responses((status = 200, description = "The job", body = JobView<'static>)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,

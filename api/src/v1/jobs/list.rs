@@ -4,6 +4,7 @@ use crate::app::AppState;
 use crate::command::to_json;
 use crate::error::ApiError;
 use crate::extract::{Can, JobsRead, ListQuery, Paging, instant};
+use crate::openapi::schema;
 use crate::views::{JobView, ListView, Uploaded};
 use axum::extract::State;
 use axum::http::header;
@@ -15,11 +16,15 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct JobsQuery {
+    #[param(value_type = schema::JobStatusFilter, required = false)]
     status: Option<String>,
     #[serde(rename = "type")]
+    #[param(value_type = schema::JobType, required = false)]
     job_type: Option<String>,
+    #[param(value_type = schema::Instant, required = false)]
     created_after: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
@@ -40,6 +45,17 @@ fn statuses(status: Option<&str>) -> Result<Vec<String>, ApiError> {
 }
 
 /// `GET /v1/jobs`
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    operation_id = "list_jobs",
+    tag = "jobs",
+    summary = "List jobs",
+    description = "Newest first.",
+    params(JobsQuery),
+    responses((status = 200, description = "A page of jobs", body = ListView<JobView<'static>>)),
+    security(("buyer_key" = ["jobs:read"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,

@@ -2,6 +2,8 @@
 
 use crate::error::{ApiError, FieldError};
 use crate::geo;
+use crate::openapi::schema;
+use crate::views::LocationView;
 use firsthand_domain::jobs::{JobInput, JobType, Location};
 use firsthand_domain::media::MediaType;
 use firsthand_domain::time::Span;
@@ -9,6 +11,7 @@ use firsthand_domain::{Cents, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Prices in cents (spec section 4).
 const PRICES: std::ops::RangeInclusive<i64> = 10..=50_000;
@@ -26,24 +29,57 @@ const METADATA_VALUE: usize = 500;
 const LONGEST: Span = Span::days(366);
 
 /// The body of `POST /v1/jobs`. Unknown fields are ignored.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[schema(as = CreateJob)]
 pub(crate) struct CreateJobRequest {
     #[serde(rename = "type")]
+    /// Falls back to the organization's `default_type`; required if there is none.
+    #[schema(value_type = schema::JobType, required = false)]
     job_type: Option<JobType>,
+    /// A short label for people.
+    #[schema(value_type = Option<String>, max_length = 100, example = "Street signs in Tokyo")]
     title: Option<String>,
+    /// What workers are asked for.
+    #[schema(min_length = 10, max_length = 5000, example = "Photos of street signs in daylight")]
     description: String,
+    /// Approved files that are wanted.
+    #[schema(minimum = 1, maximum = 10000, example = 10)]
     files_needed: i64,
+    /// MIME types.
+    #[schema(value_type = Vec<schema::AcceptedFormat>, min_items = 1)]
     accepted_formats: Vec<String>,
+    /// Falls back to the organization's `default_price_per_file_cents`; required if there is none.
+    #[schema(value_type = Option<schema::Price>)]
     price_per_file_cents: Option<i64>,
+    /// Files that one submission may hold. Default 1.
+    #[schema(minimum = 1, maximum = 5, example = 1)]
     files_per_submission: Option<i64>,
+    /// The least number of stars that is approved. Default 3.
+    #[schema(value_type = Option<schema::Stars>)]
     min_star_rating: Option<i64>,
+    /// What the scorer should look for.
+    #[schema(max_length = 1000, example = "The sign must be readable.")]
     scoring_criteria: Option<String>,
+    /// The least width in pixels.
+    #[schema(minimum = 1, maximum = 12000, example = 1280)]
     min_width: Option<i64>,
+    /// The least height in pixels.
+    #[schema(minimum = 1, maximum = 12000, example = 720)]
     min_height: Option<i64>,
+    /// Rules for workers.
+    #[schema(max_length = 2000, example = "Daylight only.")]
     worker_guidelines: Option<String>,
+    /// Where files must be captured.
+    #[schema(value_type = Option<LocationView>)]
     location: Option<Value>,
+    /// The job is cancelled then; within a year.
+    #[schema(value_type = Option<schema::Deadline>)]
     deadline: Option<String>,
+    /// Workers that may be at it at a time. Unlimited by default.
+    #[schema(minimum = 1, maximum = 10000, example = 3)]
     max_workers: Option<i64>,
+    /// For your own use.
+    #[schema(value_type = Option<schema::Metadata>)]
     metadata: Option<BTreeMap<String, Value>>,
 }
 

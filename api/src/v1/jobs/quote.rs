@@ -4,6 +4,7 @@
 use crate::app::AppState;
 use crate::context::RequestContext;
 use crate::error::ApiError;
+use crate::openapi::schema;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use firsthand_domain::jobs::CreateJob;
@@ -15,18 +16,27 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What the job would cost and whether it would be created.
-#[derive(Debug, Serialize)]
-struct QuoteView {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobQuote)]
+pub(super) struct QuoteView {
+    #[schema(example = "job_quote")]
     object: &'static str,
+    #[schema(value_type = schema::Cents)]
     total_cost_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     worker_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     platform_fee_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     current_balance_cents: Cents,
+    #[schema(value_type = schema::Cents)]
     balance_after_cents: Cents,
     would_succeed: bool,
     /// The error that the request would be answered with.
+    #[schema(value_type = Option<schema::AnyObject>)]
     refusal: Option<Value>,
     livemode: bool,
 }
@@ -112,7 +122,10 @@ pub(super) async fn quote(
             }
             None
         }
-        Err(rejection) => Some(ApiError::Rejected(rejection).to_value(&context.id.to_string())),
+        Err(rejection) => {
+            let refusal = ApiError::Rejected(rejection);
+            Some(refusal.to_value(&context.id.to_string(), &app.public_url))
+        }
     };
     let view = QuoteView {
         object: "job_quote",

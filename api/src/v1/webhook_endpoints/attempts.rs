@@ -4,6 +4,7 @@ use super::read;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, ListQuery, Paging, WebhooksRead, bad_cursor};
+use crate::openapi::schema;
 use crate::v1::webhook_events;
 use crate::views::{AttemptView, ListView};
 use axum::Json;
@@ -15,8 +16,10 @@ use firsthand_projections::webhooks::attempts::{self, Filter};
 use serde::Deserialize;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct AttemptsQuery {
+    #[param(value_type = schema::AttemptStatus, required = false)]
     status: Option<String>,
     limit: Option<String>,
     cursor: Option<String>,
@@ -49,6 +52,17 @@ async fn page(
 }
 
 /// `GET /v1/webhook_endpoints/{id}/attempts`
+#[utoipa::path(
+    get,
+    path = "/v1/webhook_endpoints/{id}/attempts",
+    operation_id = "list_endpoint_attempts",
+    tag = "webhooks",
+    summary = "List the attempts of an endpoint",
+    description = "Newest first. Attempts are kept for 30 days.",
+    params(("id" = schema::WebhookEndpointId, Path, description = "The endpoint"), AttemptsQuery),
+    responses((status = 200, description = "A page of attempts", body = ListView<AttemptView>)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn of_endpoint(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
@@ -61,6 +75,17 @@ pub(crate) async fn of_endpoint(
 }
 
 /// `GET /v1/webhook_events/{id}/attempts`
+#[utoipa::path(
+    get,
+    path = "/v1/webhook_events/{id}/attempts",
+    operation_id = "list_event_attempts",
+    tag = "events",
+    summary = "List the attempts of an event",
+    description = "Newest first. Attempts are kept for 30 days.",
+    params(("id" = schema::EventId, Path, description = "The event"), AttemptsQuery),
+    responses((status = 200, description = "A page of attempts", body = ListView<AttemptView>)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn of_event(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,

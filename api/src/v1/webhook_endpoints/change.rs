@@ -7,7 +7,9 @@ use crate::command::Call;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, IfMatch, JsonBody, Keyed, WebhooksWrite};
+use crate::openapi::{IfMatchParam, KeyOptional, schema};
 use crate::shaping::ENDPOINT_HEALTH;
+use crate::views::EndpointView;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,6 +22,19 @@ use firsthand_projections::webhooks::lanes::Health;
 use std::sync::Arc;
 
 /// Changes what is named.
+#[utoipa::path(
+    patch,
+    path = "/v1/webhook_endpoints/{id}",
+    operation_id = "update_webhook_endpoint",
+    tag = "webhooks",
+    summary = "Change an endpoint",
+    description = "Fields that are absent stay as they are. Enabling an endpoint resets its health.",
+    params(KeyOptional, IfMatchParam, ("id" = schema::WebhookEndpointId, Path, description = "The endpoint")),
+    request_body = EndpointRequest,
+    responses((status = 200, description = "The endpoint", body = EndpointView)),
+    security(("buyer_key" = ["webhooks:write"])),
+    extensions(("x-error-codes" = json!(["precondition_failed", "webhook_url_refused"]))),
+)]
 pub(crate) async fn change(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -58,6 +73,17 @@ pub(crate) async fn change(
 }
 
 /// Deletes an endpoint; repeatable. What never was one of this book's is not found.
+#[utoipa::path(
+    delete,
+    path = "/v1/webhook_endpoints/{id}",
+    operation_id = "delete_webhook_endpoint",
+    tag = "webhooks",
+    summary = "Delete an endpoint",
+    description = "What was owed to it is dropped. Repeating it succeeds.",
+    params(KeyOptional, ("id" = schema::WebhookEndpointId, Path, description = "The endpoint")),
+    responses((status = 204, description = "The endpoint is deleted")),
+    security(("buyer_key" = ["webhooks:write"])),
+)]
 pub(crate) async fn delete(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

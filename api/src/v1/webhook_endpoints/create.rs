@@ -7,6 +7,8 @@ use crate::command::{Call, refuse_or_replay};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Can, JsonBody, Keyed, WebhooksWrite};
+use crate::openapi::{KeyOptional, schema};
+use crate::views::EndpointView;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -25,6 +27,19 @@ use std::sync::Arc;
 const IN_FLIGHT: u16 = 8;
 
 /// Creates an endpoint: the secret is in this answer and never again.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook_endpoints",
+    operation_id = "create_webhook_endpoint",
+    tag = "webhooks",
+    summary = "Create an endpoint",
+    description = "The signing secret is in this answer and never again.",
+    params(KeyOptional),
+    request_body = schema::CreateWebhookEndpoint,
+    responses((status = 201, description = "The endpoint and its secret", body = EndpointView)),
+    security(("buyer_key" = ["webhooks:write"])),
+    extensions(("x-error-codes" = json!(["webhook_url_refused", "too_many_endpoints"]))),
+)]
 pub(crate) async fn create(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

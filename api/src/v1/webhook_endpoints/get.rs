@@ -4,6 +4,7 @@ use super::{health, read};
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, ListQuery, Paging, WebhooksRead};
+use crate::openapi::schema;
 use crate::views::{EndpointView, ListView};
 use axum::Json;
 use axum::extract::State;
@@ -15,13 +16,25 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Query parameters.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct EndpointsQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// Lists endpoints, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/webhook_endpoints",
+    operation_id = "list_webhook_endpoints",
+    tag = "webhooks",
+    summary = "List endpoints",
+    description = "Newest first, without secrets.",
+    params(EndpointsQuery),
+    responses((status = 200, description = "A page of endpoints", body = ListView<EndpointView>)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
@@ -58,6 +71,17 @@ pub(crate) async fn list(
 }
 
 /// Returns one endpoint.
+#[utoipa::path(
+    get,
+    path = "/v1/webhook_endpoints/{id}",
+    operation_id = "get_webhook_endpoint",
+    tag = "webhooks",
+    summary = "Show an endpoint",
+    description = "With its health.",
+    params(("id" = schema::WebhookEndpointId, Path, description = "The endpoint")),
+    responses((status = 200, description = "The endpoint", body = EndpointView)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,

@@ -3,6 +3,7 @@
 use crate::app::AppState;
 use crate::error::{ApiError, FieldError};
 use crate::extract::present;
+use crate::openapi::schema;
 use axum::http::{HeaderName, HeaderValue};
 use firsthand_domain::webhook_endpoints::{
     EndpointChange, Ordering, SignatureScheme, WebhookEventType,
@@ -10,6 +11,7 @@ use firsthand_domain::webhook_endpoints::{
 use firsthand_projections::webhooks::API_VERSION;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
 
 /// The longest description in characters.
 const LONGEST_DESCRIPTION: usize = 500;
@@ -39,22 +41,40 @@ const RESERVED_PREFIXES: &[&str] =
     &["content-", "proxy-", "sec-", "svix-", "webhook-", "x-firsthand", "x-forwarded-"];
 
 /// An endpoint as a request describes it; absent fields stay as they are.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[expect(clippy::option_option, reason = "absent, null and a value mean three things in a merge")]
+#[schema(as = UpdateWebhookEndpoint)]
 pub(crate) struct EndpointRequest {
+    /// https on port 443 or 8443, a public host. `dev` and `demo` also take http, any port and loopback.
+    #[schema(value_type = Option<schema::EndpointUrl>)]
     url: Option<String>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    /// Types that are wanted; null or `*` for all.
+    #[schema(value_type = Option<Vec<schema::EventTypePattern>>, min_items = 1)]
     events: Option<Option<Vec<String>>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 500)]
     description: Option<Option<String>>,
+    #[schema(value_type = Option<schema::ApiVersion>)]
     api_version: Option<String>,
+    /// Default `t_v1`.
+    #[schema(value_type = Option<schema::SignatureScheme>)]
     signature_scheme: Option<String>,
+    /// Default `none`.
+    #[schema(value_type = Option<schema::DeliveryOrder>)]
     ordering: Option<String>,
+    /// Requests at a time. Default 8.
+    #[schema(minimum = 1, maximum = 64)]
     max_in_flight: Option<i64>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    /// Requests a second; null for no limit.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1000)]
     max_per_second: Option<Option<i64>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    /// Extra headers; null for none.
+    #[schema(value_type = Option<schema::ExtraHeaders>)]
     headers: Option<Option<BTreeMap<String, String>>>,
+    #[schema(value_type = Option<schema::EndpointStatus>)]
     status: Option<String>,
 }
 

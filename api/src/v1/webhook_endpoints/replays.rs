@@ -6,6 +6,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
 use crate::extract::{Can, Id, Ids, JsonBody, Keyed, WebhooksRead, WebhooksWrite};
+use crate::openapi::{KeyOptional, schema};
 use crate::views::ReplayView;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,12 +18,20 @@ use firsthand_domain::{Book, StreamId, Timestamp};
 use firsthand_projections::webhooks::replays;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Which range.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = CreateReplay)]
 pub(crate) struct ReplaysRequest {
+    /// Must be before `until`.
+    #[schema(value_type = schema::Instant, required = true)]
     since: Option<String>,
+    /// Default: now.
+    #[schema(value_type = Option<schema::Instant>)]
     until: Option<String>,
+    /// Default `missing`.
+    #[schema(value_type = Option<schema::ReplayOnly>)]
     only: Option<String>,
 }
 
@@ -65,6 +74,19 @@ impl ReplaysRequest {
 }
 
 /// `POST /v1/webhook_endpoints/{id}/replays`
+#[utoipa::path(
+    post,
+    path = "/v1/webhook_endpoints/{id}/replays",
+    operation_id = "create_replay",
+    tag = "webhooks",
+    summary = "Replay a range of events",
+    description = "Sends the events between two times once more, with the same ids and bytes. A durable operation with progress.",
+    params(KeyOptional, ("id" = schema::WebhookEndpointId, Path, description = "The endpoint")),
+    request_body = ReplaysRequest,
+    responses((status = 202, description = "The replay", body = ReplayView)),
+    security(("buyer_key" = ["webhooks:write"])),
+    extensions(("x-error-codes" = json!(["endpoint_disabled"]))),
+)]
 pub(crate) async fn request(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -103,6 +125,17 @@ async fn show(
 }
 
 /// `GET /v1/webhook_endpoints/{id}/replays/{replay_id}`
+#[utoipa::path(
+    get,
+    path = "/v1/webhook_endpoints/{id}/replays/{replay_id}",
+    operation_id = "get_replay",
+    tag = "webhooks",
+    summary = "Show a replay",
+    description = "With its progress.",
+    params(("id" = schema::WebhookEndpointId, Path, description = "The endpoint"), ("replay_id" = schema::ReplayId, Path, description = "The replay")),
+    responses((status = 200, description = "The replay", body = ReplayView)),
+    security(("buyer_key" = ["webhooks:read"])),
+)]
 pub(crate) async fn get(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
@@ -112,6 +145,17 @@ pub(crate) async fn get(
 }
 
 /// `POST /v1/webhook_endpoints/{id}/replays/{replay_id}/cancel`: what is queued is still sent.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook_endpoints/{id}/replays/{replay_id}/cancel",
+    operation_id = "cancel_replay",
+    tag = "webhooks",
+    summary = "Cancel a replay",
+    description = "What is queued already is still sent. Repeating it succeeds.",
+    params(KeyOptional, ("id" = schema::WebhookEndpointId, Path, description = "The endpoint"), ("replay_id" = schema::ReplayId, Path, description = "The replay")),
+    responses((status = 200, description = "The replay", body = ReplayView)),
+    security(("buyer_key" = ["webhooks:write"])),
+)]
 pub(crate) async fn cancel(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,

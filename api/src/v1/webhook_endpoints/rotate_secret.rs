@@ -6,6 +6,8 @@ use crate::command::Call;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, JsonBody, Keyed, WebhooksWrite};
+use crate::openapi::{KeyOptional, schema};
+use crate::views::EndpointView;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,18 +19,35 @@ use firsthand_domain::time::Span;
 use firsthand_domain::webhook_endpoints::RotateEndpointSecret;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// For how long the old secret signs too, unless the owner says otherwise, and at most.
 const OVERLAP: i64 = 24 * 3_600;
 const LONGEST_OVERLAP: i64 = 7 * 24 * 3_600;
 
 /// How to rotate.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = RotateWebhookSecret)]
 pub(crate) struct RotateRequest {
+    /// For how long the old secret signs too. Default 86,400.
+    #[schema(minimum = 0, maximum = 604_800, example = 86400)]
     overlap_seconds: Option<i64>,
 }
 
 /// Gives an endpoint a new secret: it is in this answer and never again.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook_endpoints/{id}/rotate_secret",
+    operation_id = "rotate_webhook_secret",
+    tag = "webhooks",
+    summary = "Rotate an endpoint's secret",
+    description = "The new secret is in this answer and never again. The old one signs too for a day, or for `overlap_seconds`.",
+    params(KeyOptional, ("id" = schema::WebhookEndpointId, Path, description = "The endpoint")),
+    request_body(content = Option<RotateRequest>),
+    responses((status = 200, description = "The endpoint and its new secret", body = EndpointView)),
+    security(("buyer_key" = ["webhooks:write"])),
+    extensions(("x-error-codes" = json!(["too_many_secrets"]))),
+)]
 pub(crate) async fn rotate_secret(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
@@ -41,7 +60,7 @@ pub(crate) async fn rotate_secret(
     let endpoint = read(&app, book, endpoint_id).await?;
     let overlap = request.overlap_seconds.unwrap_or(OVERLAP);
     if !(0..=LONGEST_OVERLAP).contains(&overlap) {
-        return Err(ApiError::field("overlap_seconds", "must be 0 to 604800"));
+        return Err(ApiError::field("overlap_seconds", "must be 0 to 604_800"));
     }
     forget_unnamed(&app, endpoint_id, &endpoint).await?;
     let secret = mint_secret();

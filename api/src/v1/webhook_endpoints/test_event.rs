@@ -6,6 +6,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, JsonBody, Keyed, WebhooksWrite};
+use crate::openapi::{KeyOptional, schema};
 use crate::v1::webhook_events;
 use axum::Extension;
 use axum::extract::State;
@@ -16,15 +17,32 @@ use firsthand_domain::ids::{EventId, WebhookEndpointId};
 use firsthand_domain::webhook_endpoints::{TestEndpoint, WebhookEventType};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// What to send.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = SendTestEvent)]
 pub(crate) struct TestRequest {
     #[serde(rename = "type")]
+    /// Default `webhook_endpoint.test`.
+    #[schema(value_type = Option<schema::EventTypeName>)]
     event_type: Option<String>,
 }
 
 /// Sends a test event to this endpoint alone, subscribed or not.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook_endpoints/{id}/test",
+    operation_id = "send_test_event",
+    tag = "webhooks",
+    summary = "Send a test event",
+    description = "To this endpoint alone, subscribed or not. The data is a sample with `test: true`.",
+    params(KeyOptional, ("id" = schema::WebhookEndpointId, Path, description = "The endpoint")),
+    request_body(content = Option<TestRequest>),
+    responses((status = 202, description = "The event", body = schema::WebhookEvent)),
+    security(("buyer_key" = ["webhooks:write"])),
+    extensions(("x-error-codes" = json!(["endpoint_disabled"]))),
+)]
 pub(crate) async fn send(
     State(app): State<AppState>,
     Extension(context): Extension<Arc<RequestContext>>,
