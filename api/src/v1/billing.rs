@@ -7,10 +7,12 @@ use crate::openapi::schema;
 use crate::views::{BalanceView, ListView, TransactionView, transaction_position};
 use axum::Json;
 use axum::extract::State;
+use firsthand_domain::credits::CreditAccount;
 use firsthand_domain::ids::JobId;
 use firsthand_domain::{State as StreamState, Timestamp};
 use firsthand_projections::credit_transactions::{self, Filter};
 use firsthand_projections::finance::balances;
+use firsthand_projections::states;
 use serde::Deserialize;
 
 /// Query parameters.
@@ -45,13 +47,14 @@ pub(crate) async fn credits(
         let balance = balances::at(app.store(), buyer.book(), as_of.micros()).await?;
         return Ok(Json(BalanceView::as_of(as_of, balance, buyer.environment)));
     }
-    let state = app.ledger.current(buyer.book().stream()).await?;
-    match &*state {
-        StreamState::Credits(account) => {
-            Ok(Json(BalanceView::new(account, buyer.environment, app.now())))
-        }
-        _ => Err(ApiError::Internal("a credit account's row holds none".to_owned())),
-    }
+    // From its row: what is in memory is renewed a moment after the commit, and whoever has seen a
+    // purchase paid must see its credits too.
+    let found = states::get(app.store(), buyer.book(), buyer.book().stream()).await?;
+    let account = match found.map(|found| found.state) {
+        Some(StreamState::Credits(account)) => *account,
+        _ => CreditAccount::default(),
+    };
+    Ok(Json(BalanceView::new(&account, buyer.environment, app.now())))
 }
 
 /// Query parameters.

@@ -131,12 +131,15 @@ impl Command for CreateJob {
             .price_per_file_cents
             .times(self.input.files_needed)
             .ok_or(Rejection::AmountOverflow)?;
-        let mut account = Cow::Borrowed(account);
-        let refill = self.refill(&account, context);
+        let before = account;
+        let mut account = Cow::Borrowed(before);
+        let refill = self.refill(before, context);
         if let Some(event) = &refill {
             account.to_mut().evolve(event);
         }
-        let held = credits::hold(&account, self.job_id, price, context.now)?;
+        let draw = |account| credits::hold(account, self.job_id, price, context.now);
+        // A refusal changes nothing, so it names what there is without the play money of today.
+        let held = draw(&account).or_else(|_refused| draw(before))?;
         let created = JobCreated {
             job_id: self.job_id,
             book: self.book,

@@ -111,7 +111,7 @@ impl Model {
                 let lot = (c.lot_id, LotOrigin::Promotional, c.amount.get());
                 self.free(c.book, lot, now, end)
             }
-            AnyCommand::CreateKey(c) => Ok(self.create_key(c, facts)),
+            AnyCommand::CreateKey(c) => Ok(self.create_key(c, now, facts)),
             AnyCommand::ExpireLot(c) => {
                 Ok(match self.books.entry(c.book).or_default().expire(c.lot_id, now) {
                     None => Verdict::Refused,
@@ -160,7 +160,7 @@ impl Model {
     }
 
     /// The first test key opens the sandbox's book with $1,000.
-    fn create_key(&mut self, c: &CreateApiKey, facts: &Facts<'_>) -> Verdict {
+    fn create_key(&mut self, c: &CreateApiKey, now: Timestamp, facts: &Facts<'_>) -> Verdict {
         let granted = c.scopes.iter().all(|scope| c.granted_by.grants(scope));
         if !self.organizations.contains_key(&c.organization_id) || !granted {
             return Verdict::Refused;
@@ -172,8 +172,7 @@ impl Model {
             let opened = book.lots.iter().any(|lot| lot.origin == LotOrigin::Sandbox);
             // Whether a book that the operator opened before gets play money is not specified.
             if book.lots.is_empty() || (issued.is_some() && !opened) {
-                let end = issued.and_then(|lot| lot.expires_at);
-                book.issue(c.sandbox_lot, LotOrigin::Sandbox, 100_000, end);
+                book.give(c.sandbox_lot, 100_000, now);
             }
         }
         Verdict::Changed

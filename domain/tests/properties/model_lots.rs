@@ -43,6 +43,12 @@ pub(crate) struct BookModel {
     pub(crate) lots: Vec<LotModel>,
     pub(crate) earned: BTreeMap<WorkerId, i64>,
     pub(crate) platform: i64,
+    /// The day (UTC) on which a sandbox was given play money last.
+    pub(crate) given_on: Option<i64>,
+}
+
+fn day_of(now: Timestamp) -> i64 {
+    now.micros().div_euclid(24 * 3_600 * 1_000_000)
 }
 
 impl BookModel {
@@ -76,6 +82,18 @@ impl BookModel {
             expired: 0,
             ends,
         });
+    }
+
+    /// What a sandbox is given with its first job of a day: as much as is missing of $1,000.
+    pub(crate) fn missing(&self, now: Timestamp) -> i64 {
+        let another_day = self.given_on.is_some_and(|day| day < day_of(now));
+        if another_day { (100_000 - self.available_at(now)).max(0) } else { 0 }
+    }
+
+    /// Gives a sandbox play money.
+    pub(crate) fn give(&mut self, id: LotId, amount: i64, now: Timestamp) {
+        self.issue(id, LotOrigin::Sandbox, amount, None);
+        self.given_on = Some(day_of(now));
     }
 
     /// Sets an amount aside that `available_at` covers: soonest expiry first, promotional before

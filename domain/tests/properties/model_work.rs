@@ -1,7 +1,7 @@
 //! The model's jobs and submissions (specification sections 4 and 5).
 
 use crate::model::{Facts, Model, Verdict};
-use firsthand_domain::ids::{JobId, SubmissionId, WorkerId};
+use firsthand_domain::ids::{JobId, LotId, SubmissionId, WorkerId};
 use firsthand_domain::jobs::{CancelJob, CancelReason, CreateJob, RateJob};
 use firsthand_domain::submissions::{
     AcceptJob, ScoreSubmission, SubmissionEvent, UploadSubmission, WithdrawSubmission,
@@ -94,8 +94,12 @@ impl Model {
         let (price, needed) = (c.input.price_per_file_cents.get(), i64::from(c.input.files_needed));
         let busy = self.jobs.values().any(|job| job.book == c.book && job.active());
         let book = self.books.entry(c.book).or_default();
-        if (book.free_tier() && busy) || book.available_at(now) < price * needed {
+        let missing = book.missing(now);
+        if (book.free_tier() && busy) || book.available_at(now) + missing < price * needed {
             return Verdict::Refused;
+        }
+        if missing > 0 {
+            book.give(LotId::new(c.job_id.ulid()), missing, now);
         }
         book.hold(c.job_id, price * needed, now);
         let job = JobModel {

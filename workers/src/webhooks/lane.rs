@@ -36,6 +36,8 @@ struct Serving<'a> {
     positions: BTreeSet<i64>,
     /// Whether there may be more to begin than was looked at.
     hungry: bool,
+    /// When something was sent or answered last.
+    worked: Instant,
     /// When the endpoint is looked at anew at the latest: something may have changed.
     fresh_until: Instant,
     /// Requests may begin from here on: the endpoint's rate.
@@ -60,6 +62,7 @@ pub(super) async fn serve(
         in_flight: FuturesUnordered::new(),
         positions: BTreeSet::new(),
         hungry: true,
+        worked: Instant::now(),
         fresh_until: Instant::now(),
         next_slot: Instant::now(),
         rest_until: 0,
@@ -191,6 +194,9 @@ impl Serving<'_> {
         };
         let begun = outbox::begin(self.shared.context.ledger.store(), &wanted).await?;
         self.hungry = begun.len() == permits.len();
+        if !begun.is_empty() {
+            self.worked = Instant::now();
+        }
         if let Some(rate) = rate
             && !begun.is_empty()
         {
@@ -220,6 +226,7 @@ impl Serving<'_> {
         {
             ended.push(done.map_err(StoreError::corrupt)?);
         }
+        self.worked = Instant::now();
         let now = self.shared.context.now();
         let mut gone = None;
         for done in &ended {
@@ -288,25 +295,35 @@ impl Serving<'_> {
         Ok((Next { due_at, not_before }, wait))
     }
 
-    /// Lingers, since what is owed to an endpoint seldom comes alone. Returns whether nothing came
-    /// and nothing will be due for a while.
+    /// Lingers for a while after its last work, since what is owed to an endpoint seldom comes alone.
+    /// The bell rings for everything that happens in the part, so it does not prolong that. Returns
+    /// whether nothing came and nothing will be due for a while.
     async fn linger(&mut self, bell: &Notify) -> Result<bool, StoreError> {
-        let (_next, wait) = self.next().await?;
-        tokio::select! {
-            biased;
-            () = self.shared.stop.cancelled() => return Ok(true),
-            () = bell.notified() => return self.refresh().await.map(|()| false),
-            () = tokio::time::sleep(wait.unwrap_or(LINGER).min(LINGER)) => (),
+        let until = self.worked + LINGER;
+        while self.endpoint.is_some() {
+            let (_next, wait) = self.next().await?;
+            let soon = wait.filter(|wait| *wait <= LINGER).map(|wait| Instant::now() + wait);
+            tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled() => break,
+                () = tokio::time::sleep_until(soon.unwrap_or(until)) => {
+                    self.hungry = soon.is_some();
+                    return Ok(soon.is_none());
+                }
+                () = bell.notified() => self.refresh().await?,
+            }
+            if self.lost {
+                return Ok(false);
+            }
         }
-        self.hungry = wait.is_some_and(|wait| wait <= LINGER);
-        Ok(!self.hungry)
+        Ok(true)
     }
 
     /// Lingers, then gives the lane back with the time at which it is due again. Returns whether it
     /// was given back. While it is held its time stays as it is, so that the bell rings for all that
     /// is owed; it is cleared, which costs a flush of the log, only when it is left.
     async fn leave(&mut self, bell: &Notify) -> Result<bool, StoreError> {
-        if self.endpoint.is_some() && !self.linger(bell).await? {
+        if !self.linger(bell).await? {
             return Ok(false);
         }
         let store = self.shared.context.ledger.store();
