@@ -44,7 +44,6 @@ def _once(product: Product, key: str, purchase: str, field: str, value: object) 
         seen = product.call("GET", f"/v1/billing/purchases/{purchase}", key=key)
         if seen[field] == value:
             return True
-        time.sleep(0.05)
     return False
 
 
