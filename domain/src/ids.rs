@@ -194,6 +194,11 @@ impl Default for Book {
 }
 
 impl Book {
+    /// Says whether it is a book of the test environment (spec section 14).
+    pub fn is_sandbox(self) -> bool {
+        matches!(self, Self::Organization(_, Environment::Test))
+    }
+
     /// Returns the slot that every stream of this book lives in.
     pub fn slot(self) -> Slot {
         match self {

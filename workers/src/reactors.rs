@@ -5,7 +5,7 @@ use firsthand_domain::ids::{JobId, PurchaseId};
 use firsthand_domain::jobs::JobEvent;
 use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
 use firsthand_domain::time::Span;
-use firsthand_domain::{Book, Environment, Event, Timestamp};
+use firsthand_domain::{Event, Timestamp};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::tasks::{NewTask, TimerChanges};
@@ -105,7 +105,7 @@ fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
             let charge = ChargeTask { purchase_id: requested.purchase_id };
             owed.push(task(recorded, kinds::CHARGE, &charge)?);
         }
-        let sandbox = matches!(recorded.book, Book::Organization(_, Environment::Test));
+        let sandbox = recorded.book.is_sandbox();
         if let (Event::Job(JobEvent::Created(created)), true) = (&recorded.event, sandbox) {
             let simulate =
                 task(recorded, kinds::SIMULATE, &SimulateTask { job_id: created.job_id })?;

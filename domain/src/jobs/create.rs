@@ -157,7 +157,8 @@ impl Command for CreateJob {
         changes.push(stream, CreditEvent::Held(held));
         let after = account.available_at(context.now).minus(price).unwrap_or_default();
         let cause = Some(self.job_id.ulid());
-        let told = self.sandbox() && self.input.sandbox_course() == SandboxCourse::LowBalance;
+        let told =
+            self.book.is_sandbox() && self.input.sandbox_course() == SandboxCourse::LowBalance;
         let fall = Fall { after, cause, told };
         watch(&mut changes, view, (self.book, &account), fall, context);
         Ok(changes)
@@ -165,12 +166,8 @@ impl Command for CreateJob {
 }
 
 impl CreateJob {
-    fn sandbox(&self) -> bool {
-        matches!(self.book, Book::Organization(_, Environment::Test))
-    }
-
     fn refill(&self, account: &CreditAccount, context: &Context) -> Option<CreditEvent> {
         let lot_id = LotId::in_slot(self.job_id.ulid(), self.job_id.slot());
-        self.sandbox().then(|| credits::refill(account, lot_id, context.now)).flatten()
+        self.book.is_sandbox().then(|| credits::refill(account, lot_id, context.now)).flatten()
     }
 }

@@ -4,13 +4,13 @@ use super::events::{DeliveredFile, SubmissionDelivered, SubmissionEvent, Uploade
 use super::state::{Submission, SubmissionStatus};
 use super::upload::loaded;
 use crate::decision::{self, Changes, Command, Context, View, need};
-use crate::ids::{Book, Environment, StreamId, SubmissionId};
+use crate::ids::{Book, StreamId, SubmissionId};
 use crate::rejection::Rejection;
 
 /// Returns where a file of a submission is stored once it is delivered: in its job's folder. The
 /// sandbox's canned files stay where they are, each stored once (spec section 14).
 pub fn delivered_key(submission: &Submission, file: &UploadedFile) -> String {
-    if matches!(submission.book, Book::Organization(_, Environment::Test)) {
+    if submission.book.is_sandbox() {
         return file.storage_key.clone();
     }
     format!("jobs/{}/{}.{}", submission.job_id, file.file_id, file.content_type.extension())

@@ -1,9 +1,7 @@
 //! Change a webhook endpoint: only what is named changes.
 
 use super::event_type::WebhookEventType;
-use super::events::{
-    DisabledReason, EndpointChanged, EndpointDisabled, EndpointEnabled, WebhookEndpointEvent,
-};
+use super::events::{EndpointChanged, EndpointDisabled, EndpointEnabled, WebhookEndpointEvent};
 use super::settings::{Ordering, SignatureScheme, Subscription};
 use super::state::{endpoint_of, needs_endpoint};
 use crate::decision::{Changes, Command, Context, View};
@@ -82,12 +80,7 @@ impl Command for ChangeEndpoint {
                 changes.push(stream, WebhookEndpointEvent::Enabled(enabled));
             }
             (Some(false), true) => {
-                let disabled = EndpointDisabled {
-                    reason: DisabledReason::Requested,
-                    failing_since: None,
-                    consecutive_failures: 0,
-                    at: context.now,
-                };
+                let disabled = EndpointDisabled::requested(context.now);
                 changes.push(stream, WebhookEndpointEvent::Disabled(disabled));
             }
             (None, _) | (Some(true), true) | (Some(false), false) => (),

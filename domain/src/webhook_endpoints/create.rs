@@ -1,6 +1,6 @@
 //! Create a webhook endpoint.
 
-use super::events::{DisabledReason, EndpointCreated, EndpointDisabled, WebhookEndpointEvent};
+use super::events::{EndpointCreated, EndpointDisabled, WebhookEndpointEvent};
 use super::settings::EndpointSettings;
 use crate::decision::{Changes, Command, Context, View};
 use crate::ids::{Book, SealId, StreamId, WebhookEndpointId};
@@ -43,12 +43,7 @@ impl Command for CreateEndpoint {
         if self.enabled {
             return Ok(changes);
         }
-        let disabled = EndpointDisabled {
-            reason: DisabledReason::Requested,
-            failing_since: None,
-            consecutive_failures: 0,
-            at: context.now,
-        };
+        let disabled = EndpointDisabled::requested(context.now);
         Ok(changes.append(stream, WebhookEndpointEvent::Disabled(disabled)))
     }
 }

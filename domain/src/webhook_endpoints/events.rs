@@ -108,6 +108,13 @@ pub struct EndpointDisabled {
     pub at: Timestamp,
 }
 
+impl EndpointDisabled {
+    /// Its owner asked for it.
+    pub(super) fn requested(at: Timestamp) -> Self {
+        Self { reason: DisabledReason::Requested, failing_since: None, consecutive_failures: 0, at }
+    }
+}
+
 /// It has failed for long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointFailing {

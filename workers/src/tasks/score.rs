@@ -6,7 +6,7 @@ use firsthand_adapters::scorer::{Candidate, Demands, Earlier, score_files};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::jobs::Job;
 use firsthand_domain::submissions::{ScoreSubmission, Submission, SubmissionStatus};
-use firsthand_domain::{Book, Environment, State, StreamId};
+use firsthand_domain::{State, StreamId};
 use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_projections::files;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) async fn perform(
     }
     let job = job(context, submission).await?;
     let demands = Demands { min_width: job.input.min_width, min_height: job.input.min_height };
-    let sandbox = matches!(submission.book, Book::Organization(_, Environment::Test));
+    let sandbox = submission.book.is_sandbox();
     let earlier = if sandbox { Vec::new() } else { earlier(context, task, id, submission).await? };
     let directory = tempfile::tempdir_in(&context.scratch_dir)
         .map_err(|error| Trouble::Retry(error.to_string()))?;
