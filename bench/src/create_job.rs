@@ -2,7 +2,7 @@
 //! `PostgreSQL` does for pgbench and for the same job on postgres-es.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use crate::pgbench::{Pgbench, Yardstick};
 use crate::postgres_es;
 use crate::product::{self, Book, Data, JOB_CENTS, Product};
 use crate::report::{Figure, Processes, bound, step};
+use crate::run_options::RunOptions;
 use crate::service::{Service, tail, with_log};
 
 /// How many connections the two loads of each kind have.
@@ -39,15 +40,8 @@ pub(crate) struct Options {
     /// Over how many funded books the spread loads go.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     books: u32,
-    /// Where the temporary directory is made; it must be on a real disk for fsync to mean something.
-    #[arg(long, default_value_os_t = std::env::temp_dir())]
-    place: PathBuf,
-    /// A `firsthand` binary to measure, instead of building it.
-    #[arg(long)]
-    product: Option<PathBuf>,
-    /// End with one line of JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// The four loads of one contestant.
@@ -121,9 +115,9 @@ struct Bench<'a> {
 
 /// Runs the bench.
 pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
-    let binary = product::binary(options.product.clone()).await?;
+    let binary = product::binary(options.run.product.clone()).await?;
     let began = Instant::now();
-    let cluster = Cluster::create(&options.place).await?;
+    let cluster = Cluster::create(&options.run.place).await?;
     let bench = Bench { options: &options, cluster: &cluster, began };
     step(began, "pgbench -N, 32 clients, before");
     let pgbench = Pgbench::prepare(&cluster).await?;
@@ -141,7 +135,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
         (rival, rival_with_views),
     );
     report.print();
-    if options.json {
+    if options.run.json {
         println!("{}", serde_json::to_string(&report)?);
     }
     Ok(if report.errors == 0 { Verdict::Clean } else { Verdict::Errors })

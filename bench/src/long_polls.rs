@@ -3,7 +3,7 @@
 //! over many jobs that change one after the other, and all of them on one job.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -20,6 +20,7 @@ use crate::http::{Connection, Request};
 use crate::numbers::{float, micros, millis, quantile, rounded, whole};
 use crate::product::{self, Book, Data, JOB, JOBS, Product};
 use crate::report::{Processes, bound, settle, step};
+use crate::run_options::RunOptions;
 use crate::service::with_log;
 
 /// The longest wait that is answered in one piece.
@@ -39,15 +40,8 @@ pub(crate) struct Options {
     /// Jobs that change in a second.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     rate: u16,
-    /// Where the temporary directory is made; it must be on a real disk for fsync to mean something.
-    #[arg(long, default_value_os_t = std::env::temp_dir())]
-    place: PathBuf,
-    /// A `firsthand` binary to measure, instead of building it.
-    #[arg(long)]
-    product: Option<PathBuf>,
-    /// End with one line of JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// How those who waited were answered.
@@ -84,14 +78,14 @@ type Seen = Result<u32, String>;
 /// Runs the bench.
 pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
     ensure!(options.waiters.is_multiple_of(options.jobs), "each job has as many waiters");
-    let binary = product::binary(options.product.clone()).await?;
+    let binary = product::binary(options.run.product.clone()).await?;
     let began = Instant::now();
-    let cluster = Cluster::create(&options.place).await?;
+    let cluster = Cluster::create(&options.run.place).await?;
     let log = cluster.folder().join("firsthand.log");
     let report = options.measure(&cluster, &binary, &log, began).await;
     let report = report.map_err(|error| with_log(&error, &log))?;
     report.print();
-    if options.json {
+    if options.run.json {
         println!("{}", serde_json::to_string(&report)?);
     }
     let errors = report.spread.errors + report.one_job.errors;
@@ -115,11 +109,11 @@ impl Options {
         settle(began, processes).await;
         let before = resident(product.pid())?;
         step(began, &format!("{} wait for {} jobs", self.waiters, self.jobs));
-        let (spread, held) = self.phase(&product, book, &jobs).await?;
+        let (spread, held) = self.phase(&product, book, &jobs, (began, processes)).await?;
         let one = create(&product, book, 1).await?;
         settle(began, processes).await;
         step(began, &format!("{} wait for one job", self.waiters));
-        let (one_job, _held) = self.phase(&product, book, &one).await?;
+        let (one_job, _held) = self.phase(&product, book, &one, (began, processes)).await?;
         product.stop();
         Ok(Report {
             bench: "long_polls",
@@ -139,6 +133,7 @@ impl Options {
         product: &Product,
         book: &Book,
         jobs: &[String],
+        (began, processes): (Instant, Processes),
     ) -> anyhow::Result<(Phase, u64)> {
         let each = usize::from(self.waiters) / jobs.len();
         let (report, mut reports) = mpsc::unbounded_channel();
@@ -160,7 +155,7 @@ impl Options {
         }
         drop(report);
         // The service says nothing until a wait is over; that all have begun shows by its rest.
-        quiet(product.pid()).await?;
+        settle(began, processes).await;
         let held = resident(product.pid())?;
         let mut pace = interval(Duration::from_secs(1) / u32::from(self.rate));
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -232,29 +227,6 @@ async fn wait(connection: &mut Connection, request: &[u8], sent: Sent) -> anyhow
         return Ok(Err(format!("an answer {}: {body}", answer.status)));
     }
     Ok(Ok(micros(now.saturating_duration_since(sent))))
-}
-
-/// Waits until the service has used next to no processor time for half a second.
-async fn quiet(pid: u32) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let before = used(pid)?;
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        // A tenth of a core, in ticks of 10 ms: its pollers never rest wholly.
-        if used(pid)?.saturating_sub(before) <= 5 {
-            return Ok(());
-        }
-        ensure!(Instant::now() < deadline, "the service does not come to rest");
-    }
-}
-
-/// Returns the processor ticks that a process has used.
-fn used(pid: u32) -> anyhow::Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, fields) = stat.rsplit_once(')').context("an unknown form of /proc/*/stat")?;
-    let fields: Vec<u64> =
-        fields.split_ascii_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
-    Ok(fields.get(11..13).unwrap_or_default().iter().sum())
 }
 
 /// Returns the resident memory of a process in bytes.

@@ -23,6 +23,7 @@ use crate::load::{Dice, Extent, Load};
 use crate::numbers::{micros, millis, quantile, rounded};
 use crate::product::{self, Book, Data, Product};
 use crate::report::{Processes, bound, settle, step};
+use crate::run_options::RunOptions;
 use crate::service::with_log;
 
 /// Events of a short stream beside its grant.
@@ -51,15 +52,8 @@ pub(crate) struct Options {
     /// Restarts, for the cold part.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(1..=200))]
     restarts: u8,
-    /// Where the temporary directory is made; it must be on a real disk for fsync to mean something.
-    #[arg(long, default_value_os_t = std::env::temp_dir())]
-    place: PathBuf,
-    /// A `firsthand` binary to measure, instead of building it.
-    #[arg(long)]
-    product: Option<PathBuf>,
-    /// End with one line of JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// Latencies on both kinds of streams.
@@ -118,9 +112,9 @@ struct Bench<'a> {
 /// Runs the bench. Any request that is not answered with 201 ends it with an error: with so few
 /// samples none may be missing.
 pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
-    let binary = product::binary(options.product.clone()).await?;
+    let binary = product::binary(options.run.product.clone()).await?;
     let began = Instant::now();
-    let mut cluster = Cluster::create(&options.place).await?;
+    let mut cluster = Cluster::create(&options.run.place).await?;
     let bench = Bench {
         options: &options,
         binary,
@@ -144,7 +138,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
         server: cluster.facts().await?,
     };
     report.print();
-    if options.json {
+    if options.run.json {
         println!("{}", serde_json::to_string(&report)?);
     }
     Ok(Verdict::Clean)

@@ -30,6 +30,7 @@ mod pgbench;
 mod postgres_es;
 mod product;
 mod report;
+mod run_options;
 mod service;
 mod webhooks;
 

@@ -12,7 +12,7 @@ mod receiver;
 mod source;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -24,6 +24,7 @@ use crate::cluster::Cluster;
 use crate::numbers::rounded;
 use crate::product::{self, Book, Data, Product};
 use crate::report::{Processes, bound, settle, step};
+use crate::run_options::RunOptions;
 use crate::service::{tail, with_log};
 use endpoints::Endpoint;
 use phase::{Phase, Plan};
@@ -50,15 +51,8 @@ pub(crate) struct Options {
     /// Tar pits beside the healthy endpoints; by default a tenth of their number.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     tar_pits: Option<u16>,
-    /// Where the temporary directory is made; it must be on a real disk for fsync to mean something.
-    #[arg(long, default_value_os_t = std::env::temp_dir())]
-    place: PathBuf,
-    /// A `firsthand` binary to measure, instead of building it.
-    #[arg(long)]
-    product: Option<PathBuf>,
-    /// End with one line of JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    run: RunOptions,
 }
 
 /// The three phases.
@@ -112,9 +106,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
         "each book has the same number of endpoints: choose a multiple of {}",
         options.books
     );
-    let binary = product::binary(options.product.clone()).await?;
+    let binary = product::binary(options.run.product.clone()).await?;
     let began = Instant::now();
-    let cluster = Cluster::create(&options.place).await?;
+    let cluster = Cluster::create(&options.run.place).await?;
     let log = cluster.folder().join("firsthand.log");
     let phases = options.measure(&cluster, &binary, &log, began).await;
     let phases = phases.map_err(|error| with_log(&error, &log))?;
@@ -123,7 +117,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
     if report.errors > 0 {
         println!("the service's {}", tail(&log));
     }
-    if options.json {
+    if options.run.json {
         println!("{}", serde_json::to_string(&report)?);
     }
     let clean = report.errors == 0 && !report.backlog_grows;
