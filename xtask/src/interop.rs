@@ -15,10 +15,16 @@ const NODE_CHECK: &str = "process.exit(Number(process.versions.node.split('.')[0
 
 /// Builds the product and has the libraries verify what it sends.
 pub(crate) fn test() -> Result<()> {
+    run_foreign(SCRIPTS, PLACE, &[])
+}
+
+/// Builds the product and runs the scripts of a folder against it, in an environment of Python and
+/// of Node below `place` that is made of the folder's pinned packages alone.
+pub(crate) fn run_foreign(scripts: &str, place: &str, arguments: &[String]) -> Result<()> {
     postgres::install()?;
     node()?;
     cargo(&["build", "--release", "--package", "firsthand-server"])?;
-    let (scripts, place) = (root().join(SCRIPTS), root().join(PLACE));
+    let (scripts, place) = (root().join(scripts), root().join(place));
     let modules = place.join("node");
     let environment = Environment::make(&place.join("venv"), &scripts.join("requirements.txt"))?;
     install_modules(&scripts, &modules)?;
@@ -29,11 +35,12 @@ pub(crate) fn test() -> Result<()> {
         .arg(root().join("target/release/firsthand"))
         .arg("--node-directory")
         .arg(&modules)
+        .args(arguments)
         .env("PYTHONDONTWRITEBYTECODE", "1"))
 }
 
 /// Installs the locked packages of Node; none of them needs its scripts to be run.
-pub(crate) fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
+fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
     fs::create_dir_all(modules).map_err(|error| format!("{}: {error}", modules.display()))?;
     for file in ["package.json", "package-lock.json"] {
         fs::copy(scripts.join(file), modules.join(file))
@@ -45,7 +52,7 @@ pub(crate) fn install_modules(scripts: &Path, modules: &Path) -> Result<()> {
 }
 
 /// Sees to it that there are Node 18 or later and npm.
-pub(crate) fn node() -> Result<()> {
+fn node() -> Result<()> {
     let present = || succeeds("node", &["-e", NODE_CHECK]) && succeeds("npm", &["--version"]);
     if present() {
         return Ok(());
