@@ -4,6 +4,7 @@ use crate::common::{NOBODY, buyer};
 use firsthand_tests::shape::{
     assert_id, assert_instant, assert_keys, assert_part, assert_recent, text,
 };
+use firsthand_tests::wait::Wait;
 use firsthand_tests::{Api, Buyer, clock, together};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -88,6 +89,8 @@ async fn a_misshapen_key_is_refused() {
         (json!({"name": "a", "scopes": ["jobs:delete"]}), "scopes"),
         (json!({"name": "a", "scopes": "jobs:read"}), "scopes"),
         (json!({"name": "a", "environment": "prod"}), "environment"),
+        (json!({"name": "a", "expires_at": "tomorrow"}), "expires_at"),
+        (json!({"name": "a", "expires_at": clock::in_seconds(-1.0)}), "expires_at"),
     ] {
         buyer.post("/v1/api_keys", &body).await.invalid(field);
     }
@@ -239,4 +242,60 @@ async fn a_rotated_key_s_row_tells_until_when_the_old_secret_lives() {
     assert!(
         assert_instant(&listed(&buyer.api, id).await["previous_secret_expires_at"]) > clock::now()
     );
+}
+
+#[tokio::test]
+async fn a_key_lives_until_it_expires_and_no_longer() {
+    let buyer = buyer().await;
+    let end = clock::in_seconds(3.0);
+    let key = buyer.create_key(&json!({"name": "for a while", "expires_at": end})).await;
+    let end = assert_instant(&key["expires_at"]);
+    assert!((end - clock::now() - 3.0).abs() < 2.0, "{key}");
+    let api = buyer.api.with_token(text(&key, "secret"));
+    let mut wait = Wait::until("the key has expired");
+    loop {
+        let asked = clock::now();
+        let reply = api.get("/v1/me").await;
+        let answered = clock::now();
+        if reply.status == 200 {
+            assert!(asked < end, "it worked at {asked}, but expired at {end}");
+            wait.not_yet(&key["expires_at"]).await;
+        } else {
+            reply.refused(401, "authentication_error");
+            assert!(answered >= end, "it was dead at {answered}, but expires at {end}");
+            break;
+        }
+    }
+    // It stays listed, and the others live on.
+    assert_eq!(listed(&buyer.api, text(&key, "id")).await["expires_at"], key["expires_at"]);
+}
+
+/// CRC-32 as in zip and gzip, bit by bit, as a scanner of secrets would write it from the documentation.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[tokio::test]
+async fn a_secret_ends_with_the_documented_checksum() {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let buyer = buyer().await;
+    let test = buyer.create_key(&json!({"name": "sandbox", "environment": "test"})).await;
+    for secret in [buyer.api.token().expect("a key"), text(&test, "secret")] {
+        assert_eq!(secret.len(), 8 + 26 + 32 + 6, "{secret}");
+        let (body, check) = secret.split_at(secret.len() - 6);
+        let mut rest = crc32(body.as_bytes());
+        let mut digits = [0_u8; 6];
+        for digit in digits.iter_mut().rev() {
+            *digit = DIGITS[(rest % 62) as usize];
+            rest /= 62;
+        }
+        assert_eq!(check.as_bytes(), digits, "{secret}");
+        // One that was never minted is refused like any other that is not known.
+        let last = if check.ends_with('A') { 'B' } else { 'A' };
+        is_dead(&buyer, &format!("{}{last}", &secret[..secret.len() - 1])).await;
+    }
 }

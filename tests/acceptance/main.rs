@@ -32,6 +32,7 @@ mod pagination;
 mod phone;
 mod postgres_es;
 mod problems;
+mod processes;
 mod purchase_common;
 mod purchases;
 mod quotes;

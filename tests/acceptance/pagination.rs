@@ -123,6 +123,32 @@ async fn a_tampered_cursor_is_refused() {
 }
 
 #[tokio::test]
+async fn a_cursor_is_good_for_its_list_and_filters_alone() {
+    let buyer = buyer().await;
+    jobs(&buyer, 3).await;
+    let path = "/v1/jobs?status=open&type=data_collection";
+    let first = buyer.get(&format!("{path}&limit=1")).await.page();
+    let cursor = first.next_cursor.expect("a second page");
+    assert!(!cursor.contains(&first.data[0]["id"].as_str().expect("an id")[4..]), "{cursor}");
+    // The order of the parameters and the size of the page are the caller's.
+    let turned = format!("/v1/jobs?cursor={cursor}&type=data_collection&limit=2&status=open");
+    assert_eq!(buyer.get(&turned).await.page().data.len(), 2);
+    for other in [
+        "/v1/jobs?status=open&type=feedback",
+        "/v1/jobs?status=filled&type=data_collection",
+        "/v1/jobs?status=open",
+        "/v1/jobs?",
+        "/v1/submissions?status=open&type=data_collection",
+        "/v1/billing/purchases?status=open&type=data_collection",
+    ] {
+        buyer.get(&format!("{other}&cursor={cursor}")).await.invalid("cursor");
+    }
+    // An id is no cursor, also where the list is sorted by ids.
+    let id = first.data[0]["id"].as_str().expect("an id");
+    buyer.get(&format!("{path}&cursor={id}")).await.invalid("cursor");
+}
+
+#[tokio::test]
 async fn another_organization_s_cursor_shows_nothing_of_it() {
     let (one, two) = (buyer().await, buyer().await);
     jobs(&one, 3).await;

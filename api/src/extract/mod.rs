@@ -2,6 +2,7 @@
 //! is a type error.
 
 mod can;
+mod cursor;
 mod if_match;
 mod instant;
 mod json;
@@ -20,7 +21,7 @@ pub(crate) use if_match::IfMatch;
 pub(crate) use instant::{instant, instant_or_day, past};
 pub(crate) use json::JsonBody;
 pub(crate) use keyed::Keyed;
-pub(crate) use page::{ListQuery, Paging, bad_cursor};
+pub(crate) use page::{ListQuery, PageParams, PageQuery, Paging, bad_cursor, limit};
 pub(crate) use path::{Id, Ids};
 pub(crate) use prefer::Wait;
 pub(crate) use present::present;

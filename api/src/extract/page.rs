@@ -1,15 +1,27 @@
 //! Query parameters and paging.
 
+use super::cursor::CursorScope;
 use crate::app::AppState;
 use crate::error::ApiError;
+use crate::views::ListView;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use firsthand_projections::PageRequest;
+use axum::http::uri::Uri;
+use firsthand_projections::{Page, PageRequest};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Items on a page that names no limit, and at most (spec section 2).
 const DEFAULT_LIMIT: i64 = 20;
 const MOST: i64 = 100;
+
+fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
+    let query = Query::<T>::try_from_uri(uri).map_err(|error| {
+        let text = crate::error::chain(&error);
+        ApiError::field("query", text)
+    })?;
+    Ok(query.0)
+}
 
 /// Query parameters, with errors in the envelope.
 #[derive(Debug)]
@@ -19,44 +31,81 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ListQuery<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _app: &AppState) -> Result<Self, ApiError> {
-        let query = Query::<T>::try_from_uri(&parts.uri).map_err(|error| {
-            let text = crate::error::chain(&error);
-            ApiError::field("query", text)
-        })?;
-        Ok(Self(query.0))
+        parse(&parts.uri).map(Self)
     }
 }
 
-/// The paging parameters of a list, still as text.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Paging {
-    /// `limit`.
-    pub limit: Option<String>,
-    /// `cursor`.
-    pub cursor: Option<String>,
+/// The parameters by which every list is paged.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageParams {
+    limit: Option<String>,
+    cursor: Option<String>,
 }
 
-/// Says that a cursor is none of ours.
+/// The query parameters of a list that has none but those by which it is paged.
+#[derive(Debug, Deserialize)]
+pub(crate) struct NoFilters {}
+
+/// Query parameters of a list that goes on: with a cursor that we gave out for this very list.
+#[derive(Debug)]
+pub(crate) struct PageQuery<T = NoFilters>(pub T, pub Paging);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for PageQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        let query = parse(&parts.uri)?;
+        let PageParams { limit, cursor } = parse(&parts.uri)?;
+        let scope = CursorScope::of(&app.secrets, &parts.uri);
+        let after = match cursor {
+            None => None,
+            Some(cursor) => Some(scope.open(&cursor).ok_or_else(bad_cursor)?),
+        };
+        Ok(Self(query, Paging { limit, after, scope }))
+    }
+}
+
+/// Which page of a list is wanted.
+#[derive(Debug)]
+pub(crate) struct Paging {
+    limit: Option<String>,
+    /// The item after which the page begins, as it was named when the page before was given.
+    pub after: Option<String>,
+    scope: CursorScope,
+}
+
+/// Says that a cursor is none of this list's.
 pub(crate) fn bad_cursor() -> ApiError {
-    ApiError::field("cursor", "is not a cursor of this list")
+    ApiError::field("cursor", "is not a cursor of this list with these filters")
+}
+
+/// Returns how many items are wanted, 1 to 100.
+pub(crate) fn limit(text: Option<&str>) -> Result<i64, ApiError> {
+    let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=MOST).contains(limit))
+        .ok_or_else(|| ApiError::field("limit", "must be 1 to 100"))
 }
 
 impl Paging {
     /// Returns how many items are wanted, 1 to 100.
     pub(crate) fn limit(&self) -> Result<i64, ApiError> {
-        let Some(text) = &self.limit else { return Ok(DEFAULT_LIMIT) };
-        text.parse()
-            .ok()
-            .filter(|limit| (1..=MOST).contains(limit))
-            .ok_or_else(|| ApiError::field("limit", "must be 1 to 100"))
+        limit(self.limit.as_deref())
     }
 
-    /// Reads a cursor that is the id of the last item seen.
+    /// Returns the page that is wanted of a list whose items are named by their ids.
     pub(crate) fn by_id<T: std::str::FromStr + ToString>(&self) -> Result<PageRequest, ApiError> {
-        let after = match &self.cursor {
+        let after = match &self.after {
             None => None,
             Some(text) => Some(text.parse::<T>().map_err(|_invalid| bad_cursor())?.to_string()),
         };
         Ok(PageRequest { limit: self.limit()?, after })
+    }
+
+    /// Answers with a page; `name` names the item behind which the next one begins.
+    pub(crate) fn list<T>(&self, page: Page<T>, name: impl FnOnce(&T) -> String) -> ListView<T> {
+        ListView::new(page, |last| self.scope.seal(&name(last)))
     }
 }

@@ -144,6 +144,11 @@ fn parameters() -> Value {
             "name": "limit", "in": "query", "description": "Items on a page.",
             "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
         },
+        "cursor": {
+            "name": "cursor", "in": "query",
+            "description": "`next_cursor` of the page before, which was asked for with the same filters. Opaque and signed: a changed one, or one of another list, is a 400.",
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{24,400}$"},
+        },
     })
 }
 
@@ -155,7 +160,7 @@ fn complete(
     catalogue: &Catalogue,
     (tagged, open): (bool, bool),
 ) {
-    complete_parameters(operation, schemas);
+    complete_parameters(operation);
     let known = facts(operation);
     let facts = Facts { tagged, limited: open || known.limited, ..known };
     let codes = codes(operation, facts);
@@ -206,21 +211,7 @@ fn make_optional(operation: &mut Value, schemas: &Map<String, Value>) {
     operation["requestBody"]["required"] = json!(required);
 }
 
-/// The id of the items of a list: its cursors are such ids.
-fn cursor_schema(operation: &Value, schemas: &Map<String, Value>) -> Value {
-    let named = |value: &Value| {
-        let place = value["$ref"].as_str().and_then(|place| place.rsplit('/').next())?;
-        schemas.get(place).cloned()
-    };
-    let list = named(&operation["responses"]["200"]["content"]["application/json"]["schema"]);
-    let item = list.and_then(|list| named(&list["properties"]["data"]["items"]));
-    let body = item.map(|item| named(&item["allOf"][0]).unwrap_or(item));
-    let id = body.and_then(|body| body["properties"].get("id").cloned());
-    id.unwrap_or_else(|| json!({"type": "string"}))
-}
-
-fn complete_parameters(operation: &mut Value, schemas: &Map<String, Value>) {
-    let cursor = cursor_schema(operation, schemas);
+fn complete_parameters(operation: &mut Value) {
     let Some(Value::Array(parameters)) = operation.get_mut("parameters") else { return };
     for parameter in parameters {
         modernize(&mut parameter["schema"]);
@@ -228,20 +219,23 @@ fn complete_parameters(operation: &mut Value, schemas: &Map<String, Value>) {
         {
             parameter["schema"]["examples"] = json!([example]);
         }
-        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-        if name == "limit" {
-            *parameter = json!({"$ref": "#/components/parameters/limit"});
-        } else if name == "cursor" {
-            parameter["description"] = json!("`next_cursor` of the page before. Opaque.");
-            parameter["schema"] = cursor.clone();
+        let name = parameter["name"].as_str().unwrap_or_default();
+        if matches!(name, "limit" | "cursor") {
+            *parameter = json!({"$ref": format!("#/components/parameters/{name}")});
         }
     }
 }
 
-fn takes(operation: &Value, header: &str) -> bool {
+/// Whether a parameter, written out or shared, has a name.
+fn is_named(parameter: &Value, name: &str) -> bool {
+    let shared = parameter["$ref"].as_str().and_then(|place| place.rsplit('/').next());
+    parameter["name"] == name || shared == Some(name)
+}
+
+fn takes(operation: &Value, name: &str) -> bool {
     operation["parameters"]
         .as_array()
-        .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["name"] == header))
+        .is_some_and(|parameters| parameters.iter().any(|parameter| is_named(parameter, name)))
 }
 
 fn opened_by<'a>(operation: &'a Value, scheme: &str) -> Option<&'a Value> {

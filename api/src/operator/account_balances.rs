@@ -3,7 +3,7 @@
 use super::book;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{ListQuery, Operator, Paging, past};
+use crate::extract::{Operator, PageParams, PageQuery, past};
 use crate::openapi::schema;
 use crate::v1::exports::ledger_account;
 use crate::views::ListView;
@@ -22,8 +22,6 @@ pub(super) struct AccountsQuery {
     book: String,
     #[param(value_type = schema::Instant, required = false)]
     as_of: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// An account's balance.
@@ -48,19 +46,19 @@ pub(super) struct AccountView {
     tag = "operator",
     summary = "List the accounts of a book",
     description = "All that were ever posted to, in the order of their names.",
-    params(AccountsQuery),
+    params(AccountsQuery, PageParams),
     responses((status = 200, description = "A page of accounts", body = ListView<AccountView>)),
     security(("operator_token" = [])),
 )]
 pub(super) async fn account_balances(
     State(app): State<AppState>,
     _operator: Operator,
-    ListQuery(query): ListQuery<AccountsQuery>,
+    PageQuery(query, paging): PageQuery<AccountsQuery>,
 ) -> Result<Json<ListView<AccountView>>, ApiError> {
     let book = book(&query.book)?;
     let as_of = query.as_of.as_deref().map(|text| past(&app, "as_of", text)).transpose()?;
-    let limit = Paging { limit: query.limit, cursor: None }.limit()?;
-    let after = query.cursor.unwrap_or_default();
+    let limit = paging.limit()?;
+    let after = paging.after.clone().unwrap_or_default();
     app.must_catch_up(book).await?;
     // Up to the instant and with it.
     let to = as_of.map(|as_of| as_of.micros().saturating_add(1));
@@ -72,5 +70,5 @@ pub(super) async fn account_balances(
         account: row.account,
         balance_cents: row.closing_cents,
     });
-    Ok(Json(ListView::new(page, |last| last.account.clone())))
+    Ok(Json(paging.list(page, |last| last.account.clone())))
 }

@@ -3,7 +3,7 @@
 use super::ReportQuery;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{ListQuery, Operator, Paging};
+use crate::extract::{ListQuery, Operator, limit};
 use crate::openapi::schema;
 use axum::Json;
 use axum::extract::State;
@@ -39,7 +39,7 @@ pub(super) async fn escrow_ageing(
 ) -> Result<Json<Value>, ApiError> {
     let scope = query.scope()?.unwrap_or(Scope::Environment(Environment::Live));
     let as_of = query.as_of(&app)?;
-    let most = Paging { limit: oldest.limit, cursor: None }.limit()?;
+    let most = limit(oldest.limit.as_deref())?;
     app.must_catch_up_all().await?;
     let as_of = as_of.unwrap_or_else(|| app.now());
     let most = usize::try_from(most).unwrap_or(usize::MAX);

@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
-use crate::extract::{Can, Id, JsonBody, Keyed, KeysManage, ListQuery, Paging};
+use crate::extract::{Can, Id, JsonBody, Keyed, KeysManage, ListQuery, PageParams, PageQuery};
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{ApiKeyView, ListView};
 use axum::extract::State;
@@ -143,14 +143,6 @@ pub(crate) async fn create(
     .await
 }
 
-/// Query parameters.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct KeysQuery {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
 /// A live key sees the keys of both environments, a test key those of the sandbox.
 fn visible(buyer: &Can<KeysManage>) -> Vec<Book> {
     let book = |environment| Book::Organization(buyer.organization_id, environment);
@@ -189,16 +181,15 @@ async fn keys(
     tag = "api_keys",
     summary = "List keys",
     description = "Newest first, without secrets. A live key sees the keys of both environments, a test key those of the sandbox.",
-    params(KeysQuery),
+    params(PageParams),
     responses((status = 200, description = "A page of keys", body = ListView<ApiKeyView>)),
     security(("buyer_key" = ["keys:manage"])),
 )]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<KeysManage>,
-    ListQuery(query): ListQuery<KeysQuery>,
+    PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<ApiKeyView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let page = keys(&app, &visible(&buyer), &paging.by_id::<ApiKeyId>()?).await?;
     let mut uses = BTreeMap::new();
     for book in visible(&buyer) {
@@ -207,7 +198,7 @@ pub(crate) async fn list(
         uses.extend(app.last_uses(book, &ids).await?);
     }
     let page = page.map(|(id, key)| ApiKeyView::new(id, &key, None).used(uses.get(&id).copied()));
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
 /// `GET /v1/api_keys/{id}`

@@ -3,7 +3,9 @@
 use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{AuditOrJobsRead, AuditRead, Can, Id, ListQuery, Paging, bad_cursor};
+use crate::extract::{
+    AuditOrJobsRead, AuditRead, Can, Id, PageParams, PageQuery, Paging, bad_cursor,
+};
 use crate::openapi::schema;
 use crate::views::{AuditEventView, ListView, audit_position};
 use axum::Json;
@@ -22,8 +24,6 @@ pub(crate) struct AuditQuery {
     job_id: Option<String>,
     #[param(value_type = schema::AuditEventType, required = false)]
     event_type: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 async fn page(
@@ -31,10 +31,10 @@ async fn page(
     book: Book,
     environment: Environment,
     query: AuditQuery,
+    paging: &Paging,
 ) -> Result<Json<ListView<AuditEventView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let limit = paging.limit()?;
-    let before = match &paging.cursor {
+    let before = match &paging.after {
         None => None,
         Some(text) => Some(audit_position(text).ok_or_else(bad_cursor)?),
     };
@@ -50,7 +50,7 @@ async fn page(
     app.catch_up(book).await;
     let page = audit_events::list(app.store(), book, &filter, limit).await?;
     let page = page.map(|row| AuditEventView::new(&app.secrets, book, environment, &row));
-    Ok(Json(ListView::new(page, |last| last.id.clone())))
+    Ok(Json(paging.list(page, |last| last.id.clone())))
 }
 
 /// `GET /v1/audit-events`
@@ -61,16 +61,16 @@ async fn page(
     tag = "audit",
     summary = "List the audit trail",
     description = "Newest first: every event of the key's environment, with who did it and a hash that chains it to the log.",
-    params(AuditQuery),
+    params(AuditQuery, PageParams),
     responses((status = 200, description = "A page of audit events", body = ListView<AuditEventView>)),
     security(("buyer_key" = ["audit:read"])),
 )]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<AuditRead>,
-    ListQuery(query): ListQuery<AuditQuery>,
+    PageQuery(query, paging): PageQuery<AuditQuery>,
 ) -> Result<Json<ListView<AuditEventView>>, ApiError> {
-    page(&app, buyer.book(), buyer.environment, query).await
+    page(&app, buyer.book(), buyer.environment, query, &paging).await
 }
 
 /// `GET /v1/jobs/{id}/audit`
@@ -81,7 +81,7 @@ pub(crate) async fn list(
     tag = "audit",
     summary = "List the audit trail of a job",
     description = "Newest first.",
-    params(("id" = schema::JobId, Path, description = "The job"), AuditQuery),
+    params(("id" = schema::JobId, Path, description = "The job"), AuditQuery, PageParams),
     responses((status = 200, description = "A page of audit events", body = ListView<AuditEventView>)),
     security(("buyer_key" = ["audit:read"]), ("buyer_key" = ["jobs:read"])),
 )]
@@ -89,9 +89,9 @@ pub(crate) async fn list_of_job(
     State(app): State<AppState>,
     buyer: Can<AuditOrJobsRead>,
     Id(job): Id<JobId>,
-    ListQuery(query): ListQuery<AuditQuery>,
+    PageQuery(query, paging): PageQuery<AuditQuery>,
 ) -> Result<Json<ListView<AuditEventView>>, ApiError> {
     read_job(&app, buyer.book(), job).await?;
     let query = AuditQuery { job_id: Some(job.to_string()), ..query };
-    page(&app, buyer.book(), buyer.environment, query).await
+    page(&app, buyer.book(), buyer.environment, query, &paging).await
 }

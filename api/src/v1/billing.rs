@@ -2,7 +2,9 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{BillingRead, Can, ListQuery, Paging, bad_cursor, instant, past};
+use crate::extract::{
+    BillingRead, Can, ListQuery, PageParams, PageQuery, bad_cursor, instant, past,
+};
 use crate::openapi::schema;
 use crate::views::{BalanceView, ListView, TransactionView, transaction_position};
 use axum::Json;
@@ -70,8 +72,6 @@ pub(crate) struct TransactionsQuery {
     created_after: Option<String>,
     #[param(value_type = schema::Instant, required = false)]
     created_before: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// Reads a type; the names of the first generation are aliases (spec section 17 row 8).
@@ -97,19 +97,18 @@ fn transaction_type(name: &str) -> Result<&str, ApiError> {
     tag = "billing",
     summary = "List credit transactions",
     description = "Newest first, with the balance after each.",
-    params(TransactionsQuery),
+    params(TransactionsQuery, PageParams),
     responses((status = 200, description = "A page of transactions", body = ListView<TransactionView>)),
     security(("buyer_key" = ["usage:read"])),
 )]
 pub(crate) async fn transactions(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,
-    ListQuery(query): ListQuery<TransactionsQuery>,
+    PageQuery(query, paging): PageQuery<TransactionsQuery>,
 ) -> Result<Json<ListView<TransactionView>>, ApiError> {
     let book = buyer.book();
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let limit = paging.limit()?;
-    let before = match &paging.cursor {
+    let before = match &paging.after {
         None => None,
         Some(text) => Some(transaction_position(text).ok_or_else(bad_cursor)?),
     };
@@ -132,5 +131,5 @@ pub(crate) async fn transactions(
     app.catch_up(book).await;
     let page = credit_transactions::list(app.store(), book, &filter, limit).await?;
     let page = page.map(|row| TransactionView::new(row, buyer.environment));
-    Ok(Json(ListView::new(page, |last| last.id.clone())))
+    Ok(Json(paging.list(page, |last| last.id.clone())))
 }

@@ -3,7 +3,7 @@
 use super::webhook_events::body;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{Can, ListQuery, Paging, WebhooksRead};
+use crate::extract::{Can, ListQuery, WebhooksRead, limit};
 use crate::openapi::{LastEventId, schema};
 use crate::streams::OpenStream;
 use axum::Json;
@@ -94,7 +94,7 @@ pub(crate) async fn pull(
     ListQuery(query): ListQuery<PullQuery>,
 ) -> Result<Json<FeedView>, ApiError> {
     let book = buyer.book();
-    let limit = Paging { limit: query.limit, cursor: None }.limit()?;
+    let limit = limit(query.limit.as_deref())?;
     let types = types(query.types.as_deref())?;
     app.catch_up_feed(book).await;
     let after = match &query.after {

@@ -4,7 +4,7 @@ use super::jobs::get::read as read_job;
 use super::submissions::stars;
 use crate::app::AppState;
 use crate::error::{ApiError, chain};
-use crate::extract::{Can, Id, JobsRead, ListQuery, Paging};
+use crate::extract::{Can, Id, JobsRead, PageParams, PageQuery};
 use crate::openapi::schema;
 use crate::views::{FileView, ListView, worker_pseudonym};
 use axum::Json;
@@ -64,8 +64,6 @@ async fn view(app: &AppState, book: Book, row: FileRow) -> Result<FileView, ApiE
 pub(crate) struct FilesQuery {
     #[param(value_type = schema::Stars, required = false)]
     min_score: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// `GET /v1/jobs/{id}/files`: by default all that the job's own threshold let through.
@@ -76,7 +74,7 @@ pub(crate) struct FilesQuery {
     tag = "files",
     summary = "List the approved files of a job",
     description = "Newest first, with links that work for seven days. By default all files that the job's own threshold let through.",
-    params(("id" = schema::JobId, Path, description = "The job"), FilesQuery),
+    params(("id" = schema::JobId, Path, description = "The job"), FilesQuery, PageParams),
     responses((status = 200, description = "A page of files", body = ListView<FileView>)),
     security(("buyer_key" = ["jobs:read"])),
 )]
@@ -84,13 +82,12 @@ pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(job_id): Id<JobId>,
-    ListQuery(query): ListQuery<FilesQuery>,
+    PageQuery(query, paging): PageQuery<FilesQuery>,
 ) -> Result<Json<ListView<FileView>>, ApiError> {
     let book = buyer.book();
     let job = read_job(&app, book, job_id).await?;
     let least =
         stars(query.min_score.as_deref())?.unwrap_or_else(|| i16::from(job.input.min_star_rating));
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<FileId>()?;
     app.catch_up(book).await;
     let page = files::list(
@@ -108,7 +105,7 @@ pub(crate) async fn list(
         items.push(view(&app, book, row).await?);
     }
     let page = firsthand_projections::Page { items, has_more };
-    Ok(Json(ListView::new(page, |last| last.id.clone())))
+    Ok(Json(paging.list(page, |last| last.id.clone())))
 }
 
 /// A new link.

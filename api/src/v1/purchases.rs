@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
-use crate::extract::{BillingRead, BillingWrite, Can, Id, JsonBody, Keyed, ListQuery, Paging};
+use crate::extract::{BillingRead, BillingWrite, Can, Id, JsonBody, Keyed, PageParams, PageQuery};
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{CheckoutView, ListView, PurchaseView};
 use axum::body::{Body, to_bytes};
@@ -251,8 +251,6 @@ pub(crate) async fn get(
 pub(crate) struct PurchasesQuery {
     #[param(value_type = schema::PurchaseStatus, required = false)]
     status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// `GET /v1/billing/purchases`: newest first.
@@ -263,16 +261,15 @@ pub(crate) struct PurchasesQuery {
     tag = "billing",
     summary = "List purchases",
     description = "Newest first.",
-    params(PurchasesQuery),
+    params(PurchasesQuery, PageParams),
     responses((status = 200, description = "A page of purchases", body = ListView<PurchaseView>)),
     security(("buyer_key" = ["usage:read"])),
 )]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<BillingRead>,
-    ListQuery(query): ListQuery<PurchasesQuery>,
+    PageQuery(query, paging): PageQuery<PurchasesQuery>,
 ) -> Result<Json<ListView<PurchaseView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let mut filter = Filter::default();
     if let Some(status) = query.status {
         if !matches!(status.as_str(), "open" | "paid" | "failed") {
@@ -288,5 +285,5 @@ pub(crate) async fn list(
         }
         _ => PurchaseView::new(PurchaseId::default(), &Purchase::default()),
     });
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }

@@ -4,7 +4,7 @@ use super::files::steady_link;
 use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{Can, Id, JobsRead, ListQuery, Paging};
+use crate::extract::{Can, Id, JobsRead, ListQuery, PageParams, PageQuery, Paging};
 use crate::openapi::schema;
 use crate::views::{ListView, SubmissionView, buyer_sees};
 use axum::Json;
@@ -33,8 +33,6 @@ pub(crate) struct SubmissionsQuery {
     start_date: Option<String>,
     #[param(value_type = schema::DayOrInstant, required = false)]
     end_date: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// Query parameters of the counts.
@@ -166,7 +164,7 @@ async fn page(
         items.push(view(app, id, &submission).await?);
     }
     let page = firsthand_projections::Page { items, has_more };
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
 /// `GET /v1/submissions`: of the last 30 days unless the query says otherwise.
@@ -177,17 +175,16 @@ async fn page(
     tag = "submissions",
     summary = "List submissions",
     description = "Newest first; of the last 30 days unless the query says otherwise.",
-    params(SubmissionsQuery),
+    params(SubmissionsQuery, PageParams),
     responses((status = 200, description = "A page of submissions", body = ListView<SubmissionView>)),
     security(("buyer_key" = ["jobs:read"])),
 )]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
-    ListQuery(query): ListQuery<SubmissionsQuery>,
+    PageQuery(query, paging): PageQuery<SubmissionsQuery>,
 ) -> Result<Json<ListView<SubmissionView>>, ApiError> {
     let filter = query.filter(app.now(), true)?;
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     page(&app, buyer.book(), &filter, &paging).await
 }
 
@@ -199,7 +196,7 @@ pub(crate) async fn list(
     tag = "submissions",
     summary = "List the submissions of a job",
     description = "Newest first, whatever their status, with scores and reasoning.",
-    params(("id" = schema::JobId, Path, description = "The job"), SubmissionsQuery),
+    params(("id" = schema::JobId, Path, description = "The job"), SubmissionsQuery, PageParams),
     responses((status = 200, description = "A page of submissions", body = ListView<SubmissionView>)),
     security(("buyer_key" = ["jobs:read"])),
 )]
@@ -207,12 +204,11 @@ pub(crate) async fn list_of_job(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
     Id(job): Id<JobId>,
-    ListQuery(query): ListQuery<SubmissionsQuery>,
+    PageQuery(query, paging): PageQuery<SubmissionsQuery>,
 ) -> Result<Json<ListView<SubmissionView>>, ApiError> {
     read_job(&app, buyer.book(), job).await?;
     let query = SubmissionsQuery { job_id: Some(job.to_string()), ..query };
     let filter = query.filter(app.now(), false)?;
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     page(&app, buyer.book(), &filter, &paging).await
 }
 

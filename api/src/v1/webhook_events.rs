@@ -5,7 +5,7 @@ use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
 use crate::extract::{
-    Can, Id, JsonBody, Keyed, ListQuery, Paging, WebhooksRead, WebhooksWrite, bad_cursor,
+    Can, Id, JsonBody, Keyed, PageParams, PageQuery, WebhooksRead, WebhooksWrite, bad_cursor,
 };
 use crate::openapi::{KeyOptional, schema};
 use crate::v1::files::link;
@@ -41,8 +41,6 @@ pub(crate) struct EventsQuery {
     endpoint_id: Option<String>,
     #[param(value_type = schema::JobId, required = false)]
     job_id: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// Returns an event's body, with its link if it has one.
@@ -102,21 +100,20 @@ fn check(query: &EventsQuery) -> Result<Filter, ApiError> {
     tag = "events",
     summary = "List events and their delivery",
     description = "Newest first: the fields of each event's body, and what came of its deliveries.",
-    params(EventsQuery),
+    params(EventsQuery, PageParams),
     responses((status = 200, description = "A page of events", body = ListView<schema::WebhookEvent>)),
     security(("buyer_key" = ["webhooks:read"])),
 )]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
-    ListQuery(query): ListQuery<EventsQuery>,
+    PageQuery(query, paging): PageQuery<EventsQuery>,
 ) -> Result<Json<ListView<Box<RawValue>>>, ApiError> {
     let book = buyer.book();
     let mut filter = check(&query)?;
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let limit = paging.limit()?;
     app.catch_up_feed(book).await;
-    if let Some(cursor) = &paging.cursor {
+    if let Some(cursor) = &paging.after {
         let id = cursor.parse().map_err(|_invalid| bad_cursor())?;
         let found = list::position(app.store(), book, id).await?;
         filter.before = Some(found.ok_or_else(bad_cursor)?);
@@ -128,7 +125,7 @@ pub(crate) async fn list(
         items.push(webhook_event(&body(&app, book, row).await?, row, None)?);
     }
     let page = firsthand_projections::Page { items, has_more: page.has_more };
-    Ok(Json(ListView::new(page, |_| last.unwrap_or_default())))
+    Ok(Json(paging.list(page, |_| last.unwrap_or_default())))
 }
 
 /// Answers with one event and what became of it.

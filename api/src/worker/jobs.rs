@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, refuse_or_replay, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::extract::{Id, JsonBody, Keyed, ListQuery, Paging, WorkerAuth};
+use crate::extract::{Id, JsonBody, Keyed, PageParams, PageQuery, WorkerAuth};
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{ListView, LocationView, WorkerSubmissionView};
 use axum::extract::State;
@@ -25,14 +25,6 @@ use firsthand_projections::{Page, worker_submissions};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
-
-/// Query parameters.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct AvailableQuery {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
 
 /// A job as workers see it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,16 +91,15 @@ fn listing(job: AvailableJob) -> AvailableJobView {
     tag = "workers",
     summary = "List jobs that take workers",
     description = "Newest first, with what a file pays.",
-    params(AvailableQuery),
+    params(PageParams),
     responses((status = 200, description = "A page of jobs", body = ListView<AvailableJobView>)),
     security(("worker_token" = [])),
 )]
 pub(super) async fn available(
     State(app): State<AppState>,
     _worker: WorkerAuth,
-    ListQuery(query): ListQuery<AvailableQuery>,
+    PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<AvailableJobView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<JobId>()?;
     app.catch_up_all().await;
     let rows = available_jobs::list(app.store(), request.after.as_deref(), request.limit).await?;
@@ -123,7 +114,7 @@ pub(super) async fn available(
         .filter(|job| job.listing.input.deadline.is_none_or(|deadline| deadline > now))
         .map(listing)
         .collect();
-    Ok(Json(ListView::new(Page { items, has_more }, |_| last)))
+    Ok(Json(paging.list(Page { items, has_more }, |_| last)))
 }
 
 /// Returns the beginning of the day in UTC.

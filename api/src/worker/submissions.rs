@@ -6,7 +6,7 @@ use crate::app::AppState;
 use crate::command::{Call, refuse_or_replay, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
-use crate::extract::{Id, Keyed, ListQuery, Paging, WorkerAuth};
+use crate::extract::{Id, Keyed, PageParams, PageQuery, WorkerAuth};
 use crate::geo;
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{ListView, WorkerSubmissionView};
@@ -22,7 +22,6 @@ use firsthand_domain::submissions::{Submission, UploadSubmission};
 use firsthand_domain::{State as StreamState, StreamId, decision};
 use firsthand_eventstore::read;
 use firsthand_projections::{Page, worker_submissions};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,14 +270,6 @@ pub(super) async fn get(
     Ok(Json(WorkerSubmissionView::new(id, &submission)))
 }
 
-/// Query parameters.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct HistoryQuery {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
 /// `GET /internal/worker/submissions`
 #[utoipa::path(
     get,
@@ -287,16 +278,15 @@ pub(super) struct HistoryQuery {
     tag = "workers",
     summary = "List the submissions of this worker",
     description = "Newest first.",
-    params(HistoryQuery),
+    params(PageParams),
     responses((status = 200, description = "A page of submissions", body = ListView<WorkerSubmissionView>)),
     security(("worker_token" = [])),
 )]
 pub(super) async fn list(
     State(app): State<AppState>,
     auth: WorkerAuth,
-    ListQuery(query): ListQuery<HistoryQuery>,
+    PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<WorkerSubmissionView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<SubmissionId>()?;
     app.catch_up_all().await;
     let worker = auth.id.to_string();
@@ -322,5 +312,5 @@ pub(super) async fn list(
     let last = page.items.last().cloned().unwrap_or_default();
     let has_more = page.has_more;
     let items = page.items.iter().filter_map(|id| found.remove(id)).collect();
-    Ok(Json(ListView::new(Page { items, has_more }, |_| last)))
+    Ok(Json(paging.list(Page { items, has_more }, |_| last)))
 }

@@ -3,7 +3,7 @@
 use crate::app::AppState;
 use crate::command::to_json;
 use crate::error::ApiError;
-use crate::extract::{Can, JobsRead, ListQuery, Paging, instant};
+use crate::extract::{Can, JobsRead, PageParams, PageQuery, instant};
 use crate::openapi::schema;
 use crate::views::{JobView, ListView, Uploaded};
 use axum::extract::State;
@@ -26,8 +26,6 @@ pub(crate) struct JobsQuery {
     job_type: Option<String>,
     #[param(value_type = schema::Instant, required = false)]
     created_after: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// Reads a status filter; `active` means every status that can still take files (spec section 4).
@@ -52,14 +50,14 @@ fn statuses(status: Option<&str>) -> Result<Vec<String>, ApiError> {
     tag = "jobs",
     summary = "List jobs",
     description = "Newest first.",
-    params(JobsQuery),
+    params(JobsQuery, PageParams),
     responses((status = 200, description = "A page of jobs", body = ListView<JobView<'static>>)),
     security(("buyer_key" = ["jobs:read"])),
 )]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<JobsRead>,
-    ListQuery(query): ListQuery<JobsQuery>,
+    PageQuery(query, paging): PageQuery<JobsQuery>,
 ) -> Result<Response, ApiError> {
     let job_type = match query.job_type.as_deref() {
         None => None,
@@ -74,7 +72,6 @@ pub(crate) async fn list(
         Some(text) => Some(instant("created_after", text)?.to_string()),
     };
     let filter = Filter { statuses: statuses(query.status.as_deref())?, job_type, created_after };
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let book = buyer.book();
     let page = states::list(app.store(), book, "job", &filter, &paging.by_id::<JobId>()?).await?;
     let jobs: Vec<_> = page.items.iter().map(|found| found.stream.to_string()).collect();
@@ -101,6 +98,6 @@ pub(crate) async fn list(
         .collect::<Vec<_>>();
     let last = views.last().map(|(id, _)| id.to_string()).unwrap_or_default();
     let items = views.into_iter().map(|(_, view)| view).collect();
-    let view = ListView::new(firsthand_projections::Page { items, has_more }, |_| last);
+    let view = paging.list(firsthand_projections::Page { items, has_more }, |_| last);
     Ok(([(header::CONTENT_TYPE, "application/json")], to_json(&view)).into_response())
 }

@@ -3,7 +3,7 @@
 use super::read;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{Can, Id, ListQuery, Paging, WebhooksRead, bad_cursor};
+use crate::extract::{Can, Id, PageParams, PageQuery, Paging, WebhooksRead, bad_cursor};
 use crate::openapi::schema;
 use crate::v1::webhook_events;
 use crate::views::{AttemptView, ListView};
@@ -21,8 +21,6 @@ use serde::Deserialize;
 pub(crate) struct AttemptsQuery {
     #[param(value_type = schema::AttemptStatus, required = false)]
     status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 async fn page(
@@ -30,25 +28,25 @@ async fn page(
     book: Book,
     filter: Filter,
     query: AttemptsQuery,
+    paging: &Paging,
 ) -> Result<Json<ListView<AttemptView>>, ApiError> {
     if let Some(status) = &query.status
         && !matches!(status.as_str(), "succeeded" | "failed" | "unknown")
     {
         return Err(ApiError::field("status", "must be succeeded, failed or unknown"));
     }
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let limit = paging.limit()?;
     let is_ours = |cursor: &String| {
         let ulid = cursor.strip_prefix("att_").map(ulid::Ulid::from_string);
         ulid.is_some_and(|parsed| parsed.is_ok())
     };
-    if paging.cursor.as_ref().is_some_and(|cursor| !is_ours(cursor)) {
+    if paging.after.as_ref().is_some_and(|cursor| !is_ours(cursor)) {
         return Err(bad_cursor());
     }
-    let request = PageRequest { limit, after: paging.cursor };
+    let request = PageRequest { limit, after: paging.after.clone() };
     let filter = Filter { status: query.status, ..filter };
     let page = attempts::list(app.store(), book, &filter, &request).await?;
-    Ok(Json(ListView::new(page.map(AttemptView::new), |last| last.id.clone())))
+    Ok(Json(paging.list(page.map(AttemptView::new), |last| last.id.clone())))
 }
 
 /// `GET /v1/webhook_endpoints/{id}/attempts`
@@ -59,7 +57,7 @@ async fn page(
     tag = "webhooks",
     summary = "List the attempts of an endpoint",
     description = "Newest first. Attempts are kept for 30 days.",
-    params(("id" = schema::WebhookEndpointId, Path, description = "The endpoint"), AttemptsQuery),
+    params(("id" = schema::WebhookEndpointId, Path, description = "The endpoint"), AttemptsQuery, PageParams),
     responses((status = 200, description = "A page of attempts", body = ListView<AttemptView>)),
     security(("buyer_key" = ["webhooks:read"])),
 )]
@@ -67,11 +65,11 @@ pub(crate) async fn of_endpoint(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
     Id(id): Id<WebhookEndpointId>,
-    ListQuery(query): ListQuery<AttemptsQuery>,
+    PageQuery(query, paging): PageQuery<AttemptsQuery>,
 ) -> Result<Json<ListView<AttemptView>>, ApiError> {
     read(&app, buyer.book(), id).await?;
     let filter = Filter { endpoint_id: Some(id.to_string()), ..Filter::default() };
-    page(&app, buyer.book(), filter, query).await
+    page(&app, buyer.book(), filter, query, &paging).await
 }
 
 /// `GET /v1/webhook_events/{id}/attempts`
@@ -82,7 +80,7 @@ pub(crate) async fn of_endpoint(
     tag = "events",
     summary = "List the attempts of an event",
     description = "Newest first. Attempts are kept for 30 days.",
-    params(("id" = schema::EventId, Path, description = "The event"), AttemptsQuery),
+    params(("id" = schema::EventId, Path, description = "The event"), AttemptsQuery, PageParams),
     responses((status = 200, description = "A page of attempts", body = ListView<AttemptView>)),
     security(("buyer_key" = ["webhooks:read"])),
 )]
@@ -90,9 +88,9 @@ pub(crate) async fn of_event(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
     Id(id): Id<EventId>,
-    ListQuery(query): ListQuery<AttemptsQuery>,
+    PageQuery(query, paging): PageQuery<AttemptsQuery>,
 ) -> Result<Json<ListView<AttemptView>>, ApiError> {
     webhook_events::position(&app, buyer.book(), id).await?;
     let filter = Filter { event_id: Some(id.to_string()), ..Filter::default() };
-    page(&app, buyer.book(), filter, query).await
+    page(&app, buyer.book(), filter, query, &paging).await
 }

@@ -3,7 +3,7 @@
 use super::{health, read};
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{Can, Id, ListQuery, Paging, WebhooksRead};
+use crate::extract::{Can, Id, PageParams, PageQuery, WebhooksRead};
 use crate::openapi::schema;
 use crate::views::{EndpointView, ListView};
 use axum::Json;
@@ -12,16 +12,7 @@ use firsthand_domain::ids::WebhookEndpointId;
 use firsthand_domain::{State as StreamState, StreamId};
 use firsthand_projections::states::{self, Filter};
 use firsthand_projections::webhooks::lanes;
-use serde::Deserialize;
 use std::collections::BTreeMap;
-
-/// Query parameters.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct EndpointsQuery {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
 
 /// Lists endpoints, newest first.
 #[utoipa::path(
@@ -31,16 +22,15 @@ pub(crate) struct EndpointsQuery {
     tag = "webhooks",
     summary = "List endpoints",
     description = "Newest first, without secrets.",
-    params(EndpointsQuery),
+    params(PageParams),
     responses((status = 200, description = "A page of endpoints", body = ListView<EndpointView>)),
     security(("buyer_key" = ["webhooks:read"])),
 )]
 pub(crate) async fn list(
     State(app): State<AppState>,
     buyer: Can<WebhooksRead>,
-    ListQuery(query): ListQuery<EndpointsQuery>,
+    PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<EndpointView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let filter =
         Filter { statuses: vec!["enabled".to_owned(), "disabled".to_owned()], ..Filter::default() };
     let request = paging.by_id::<WebhookEndpointId>()?;
@@ -67,7 +57,7 @@ pub(crate) async fn list(
         })
         .collect();
     let page = firsthand_projections::Page { items, has_more };
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
 /// Returns one endpoint.
