@@ -46,25 +46,23 @@ impl KeyUses {
 }
 
 impl AppState {
-    /// Returns when keys of a book were used last: what is written, and what this process noted
-    /// since.
-    pub(crate) async fn last_uses(
+    /// Returns when a key was used last: what is written, or what this process noted since.
+    pub(crate) fn latest_use(
+        &self,
+        key: ApiKeyId,
+        written: Option<Timestamp>,
+    ) -> Option<Timestamp> {
+        self.process.key_uses.noted(key).max(written)
+    }
+
+    /// Returns when a key of a book was used last.
+    pub(crate) async fn last_use(
         &self,
         book: Book,
-        keys: &[ApiKeyId],
-    ) -> Result<BTreeMap<ApiKeyId, Timestamp>, firsthand_eventstore::StoreError> {
-        let written = api_key_uses::last(self.store(), book, keys).await?;
-        let mut last: BTreeMap<_, _> = written
-            .into_iter()
-            .map(|(key, used_at)| (key, Timestamp::from_micros(used_at)))
-            .collect();
-        for key in keys {
-            if let Some(noted) = self.process.key_uses.noted(*key) {
-                let at = last.entry(*key).or_insert(noted);
-                *at = noted.max(*at);
-            }
-        }
-        Ok(last)
+        key: ApiKeyId,
+    ) -> Result<Option<Timestamp>, firsthand_eventstore::StoreError> {
+        let written = api_key_uses::last(self.store(), book, key).await?;
+        Ok(self.latest_use(key, written.map(Timestamp::from_micros)))
     }
 
     /// Writes what was noted. What can't be written is noted again.

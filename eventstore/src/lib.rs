@@ -33,4 +33,4 @@ pub use idempotency::{IdempotencyKey, StoredAnswer};
 pub use ledger::{Answer, Clock, Ledger, LedgerConfig, Meta, Render, Reply, Request};
 pub use migrate::{SchemaVersion, create_database, migrate, schema_version};
 pub use published::Change;
-pub use store::{Store, TenantTransaction, WriterTransaction};
+pub use store::{Store, WriterTransaction};

@@ -1,19 +1,16 @@
-//! Connections: one pool for the writer's role, one for tenants, whose transactions see one book.
+//! Connections: pools of the writer's role, and one of the readers', whose statements see one book each.
 
 use crate::error::StoreError;
 use firsthand_domain::{Book, StreamId};
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use sqlx::{ConnectOptions, Connection as _};
+use sqlx::{Postgres, Transaction};
 use std::str::FromStr;
 use std::time::Duration;
 use tokio_postgres::config::Host;
 
 /// A transaction of the writer's role, over all books.
 pub type WriterTransaction<'c> = Transaction<'c, Postgres>;
-
-/// A read-only transaction that sees the rows of one book.
-pub type TenantTransaction<'c> = Transaction<'c, Postgres>;
 
 /// How long a request may wait for a connection before it is told that the service is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,21 +20,37 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Store {
     writer: PgPool,
     single: PgPool,
-    reader: PgPool,
+    tenants: PgPool,
     append: tokio_postgres::Config,
     parts: u16,
 }
 
-fn role(options: &PgConnectOptions, role: &str) -> PgConnectOptions {
+/// What connections of a role have in common; `name` tells their pool in `pg_stat_activity`.
+fn role(options: &PgConnectOptions, role: &str, name: &str) -> PgConnectOptions {
     options
         .clone()
         .disable_statement_logging()
-        .application_name("firsthand")
+        .application_name(name)
         .options([("role", role), ("client_min_messages", "error")])
 }
 
+/// A connection that lay idle for this long may be gone, so it is tried before it is used. One that
+/// was in use a moment ago is not: that would be a second round trip for every statement.
+const FRESH: Duration = Duration::from_secs(1);
+
 fn pool_options(size: u32) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(size).acquire_timeout(ACQUIRE_TIMEOUT)
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for >= FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }
 
 /// A pool whose connections take on a role and roll back on release: a future that is dropped
@@ -58,6 +71,13 @@ fn pool(options: PgConnectOptions, size: u32) -> PgPool {
 /// roll back. Each statement is planned once, since planning costs more than most of them do.
 fn single(options: PgConnectOptions, size: u32) -> PgPool {
     let options = options.options([("plan_cache_mode", "force_generic_plan")]);
+    pool_options(size).connect_lazy_with(options)
+}
+
+/// The pool of the readers' role, which writes nothing and of itself sees no row of any tenant. It too
+/// is for single statements; their filters differ from call to call, so `PostgreSQL` may plan them anew.
+fn tenants(options: PgConnectOptions, size: u32) -> PgPool {
+    let options = options.options([("default_transaction_read_only", "on")]);
     pool_options(size).connect_lazy_with(options)
 }
 
@@ -109,15 +129,15 @@ impl Store {
         let options = PgConnectOptions::from_str(url)?;
         let mut append = one_host(&tokio_postgres::Config::from_str(url)?);
         append.options("-c role=firsthand_writer").application_name("firsthand-append");
-        let writer = pool(role(&options, "firsthand_writer"), pool_size);
-        let single = single(role(&options, "firsthand_writer"), pool_size);
-        let reader = pool(role(&options, "firsthand_reader"), pool_size);
+        let writer = pool(role(&options, "firsthand_writer", "firsthand"), pool_size);
+        let single = single(role(&options, "firsthand_writer", "firsthand-single"), pool_size);
+        let tenants = tenants(role(&options, "firsthand_reader", "firsthand-tenants"), pool_size);
         let parts = sqlx::query_scalar!(r#"select count(*) as "count!" from parts"#)
             .fetch_one(&writer)
             .await?;
         must_be_durable(&writer).await?;
         let parts = u16::try_from(parts).map_err(StoreError::corrupt)?;
-        Ok(Self { writer, single, reader, append, parts })
+        Ok(Self { writer, single, tenants, append, parts })
     }
 
     /// Returns the number of parts of this database.
@@ -150,12 +170,19 @@ impl Store {
         &self.single
     }
 
-    /// Begins a read that sees one book only: row level security stands behind the predicate that
-    /// every statement carries itself.
-    pub async fn tenant(&self, book: Book) -> Result<TenantTransaction<'static>, StoreError> {
-        // A book's text is an identifier of ours and an environment: there is nothing to escape.
-        let begin = format!("begin read only; select set_config('firsthand.book', '{book}', true)");
-        Ok(self.reader.begin_with(AssertSqlSafe(begin)).await?)
+    /// Returns the pool for what buyers read. Row level security shows a statement the rows of the book
+    /// that it names itself and of no other, so a statement has this form:
+    ///
+    /// ```sql
+    /// select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+    /// cross join lateral (select … where book = tenant.book … offset 0) as r
+    /// ```
+    ///
+    /// The lateral reference and `offset 0`, over which nothing is pulled, have the book set before a
+    /// row is looked at; a statement without them sees nothing. Outside a transaction the setting ends with
+    /// the statement, so there is no state to leave behind, and no round trip but this one.
+    pub fn tenants(&self) -> &PgPool {
+        &self.tenants
     }
 
     /// Returns how to open an append connection.
@@ -167,6 +194,6 @@ impl Store {
     pub async fn close(&self) {
         self.writer.close().await;
         self.single.close().await;
-        self.reader.close().await;
+        self.tenants.close().await;
     }
 }

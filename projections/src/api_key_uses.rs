@@ -1,7 +1,10 @@
 //! When keys were used last. Not a projection: no event says it.
 
+use crate::page::{Page, PageRequest};
+use firsthand_domain::api_keys::ApiKey;
 use firsthand_domain::ids::ApiKeyId;
-use firsthand_domain::{Book, StreamId};
+use firsthand_domain::{Book, State, StreamId};
+use firsthand_eventstore::codec::decode_state;
 use firsthand_eventstore::{Store, StoreError};
 
 /// A key was used.
@@ -38,25 +41,75 @@ pub async fn record(store: &Store, uses: &[KeyUse]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Returns when keys of a book were used last, in microseconds since the epoch; those that never
-/// were are left out.
-pub async fn last(
-    store: &Store,
-    book: Book,
-    keys: &[ApiKeyId],
-) -> Result<Vec<(ApiKeyId, i64)>, StoreError> {
-    let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
-    let mut transaction = store.tenant(book).await?;
-    let rows = sqlx::query!(
-        "select key_id, used_at from api_key_uses where part = $1 and book = $2 and key_id = any($3)",
+/// Returns when a key of a book was used last, in microseconds since the epoch.
+pub async fn last(store: &Store, book: Book, key: ApiKeyId) -> Result<Option<i64>, StoreError> {
+    let used_at = sqlx::query_scalar!(
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+           select used_at from api_key_uses
+           where part = $1 and book = tenant.book and key_id = $3
+           offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
-        &names
+        key.to_string()
     )
-    .fetch_all(&mut *transaction)
+    .fetch_optional(store.tenants())
     .await?;
-    transaction.commit().await?;
-    rows.into_iter()
-        .map(|row| Ok((row.key_id.parse().map_err(StoreError::corrupt)?, row.used_at)))
-        .collect()
+    Ok(used_at)
+}
+
+/// A key and when it was used last, in microseconds since the epoch.
+#[derive(Debug, Clone)]
+pub struct UsedKey {
+    /// The key's id.
+    pub id: ApiKeyId,
+    /// Its state.
+    pub key: Box<ApiKey>,
+    /// When it was used last, as far as that is written.
+    pub used_at: Option<i64>,
+}
+
+/// Lists the keys of the books of one organization, newest first. The statement goes from book to book, and sees
+/// the rows of one of them at a time.
+pub async fn list(
+    store: &Store,
+    books: &[Book],
+    page: &PageRequest,
+) -> Result<Page<UsedKey>, StoreError> {
+    let Some(first) = books.first() else { return Ok(Page::of(Vec::new(), page.limit)) };
+    let names: Vec<String> = books.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query!(
+        r#"select r.* from unnest($2::text[]) as wanted(book)
+         cross join lateral (
+           select set_config('firsthand.book', wanted.book, true) as book
+           offset 0) as tenant
+         cross join lateral (
+           select s.stream, s.state, u.used_at as "used_at?"
+           from streams s
+           left join api_key_uses u
+             on u.part = s.part and u.book = tenant.book and u.key_id = s.stream
+           where s.part = $1 and s.book = tenant.book and s.kind = 'api_key'
+             and ($3::text is null or s.stream < $3)
+           order by s.stream desc
+           limit $4
+           offset 0) as r"#,
+        store.part_of_book(*first),
+        &names,
+        page.after.as_deref(),
+        page.limit + 1
+    )
+    .fetch_all(store.tenants())
+    .await?;
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        let stream: StreamId = row.stream.parse().map_err(StoreError::corrupt)?;
+        match (stream, decode_state(stream, &row.state)?) {
+            (StreamId::ApiKey(id), State::ApiKey(key)) => {
+                keys.push(UsedKey { id, key, used_at: row.used_at });
+            }
+            _ => return Err(StoreError::corrupt("a key's row holds no key")),
+        }
+    }
+    keys.sort_by_key(|found| std::cmp::Reverse(found.id));
+    Ok(Page::of(keys, page.limit))
 }

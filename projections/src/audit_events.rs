@@ -143,24 +143,25 @@ pub async fn of_request(
     book: Book,
     request: RequestId,
 ) -> Result<Vec<AuditEventRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         AuditEventRow,
-        "select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
                 e.stream, a.job_id, e.payload, e.leaf
          from audit_events a
          join events e on e.part = a.part and e.position = a.position
-         where a.part = $1 and a.book = $2 and e.part = $1 and e.book = $2 and a.request_id = $3
+         where a.part = $1 and a.book = tenant.book and e.part = $1 and e.book = tenant.book and a.request_id = $3
          order by a.position
-         limit $4",
+         limit $4
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         request.to_string(),
         MOST_OF_REQUEST
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(rows)
 }
 
@@ -171,19 +172,21 @@ pub async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Page<AuditEventRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         AuditEventRow,
-        "select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
                 e.stream, a.job_id, e.payload, e.leaf
          from audit_events a
          join events e on e.part = a.part and e.position = a.position
-         where a.part = $1 and a.book = $2 and e.part = $1 and e.book = $2
+         where a.part = $1 and a.book = tenant.book and e.part = $1 and e.book = tenant.book
            and ($3::text is null or a.job_id = $3)
            and ($4::text is null or a.event_type = $4)
            and ($5::bigint is null or a.position < $5)
          order by a.position desc
-         limit $6",
+         limit $6
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         filter.job_id,
@@ -191,8 +194,7 @@ pub async fn list(
         filter.before,
         limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(Page::of(rows, limit))
 }

@@ -262,28 +262,6 @@ pub struct Filter {
     pub before: Option<i64>,
 }
 
-/// Returns the position of a book's last movement that was recorded at or before an instant, or 0.
-async fn position_at(
-    connection: &mut PgConnection,
-    part: i16,
-    book: Book,
-    instant: i64,
-) -> Result<i64, StoreError> {
-    let found = sqlx::query_scalar!(
-        "select position
-         from credit_transactions
-         where part = $1 and book = $2 and created_at <= $3
-         order by created_at desc
-         limit 1",
-        part,
-        book.to_string(),
-        instant
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(found.unwrap_or(0))
-}
-
 /// Lists a book's movements, newest first. Instants become positions first, so that a page is read
 /// from the key whatever the filter.
 pub async fn list(
@@ -292,39 +270,41 @@ pub async fn list(
     filter: &Filter,
     limit: i64,
 ) -> Result<Page<CreditTransactionRow>, StoreError> {
-    let part = store.part_of_book(book);
-    let mut transaction = store.tenant(book).await?;
-    let first = match filter.created_after {
-        None => 0,
-        Some(after) => position_at(&mut transaction, part, book, after).await?,
-    };
-    let last = match filter.created_before {
-        None => i64::MAX,
-        Some(before) => position_at(&mut transaction, part, book, before.saturating_sub(1)).await?,
-    };
-    let last = filter.before.map_or(last, |before| last.min(before.saturating_sub(1)));
+    let until = filter.created_before.map(|before| before.saturating_sub(1));
     let rows = sqlx::query!(
-        "select position, type as transaction_type, amount_cents, available_delta_cents,
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select position, type as transaction_type, amount_cents, available_delta_cents,
                 held_delta_cents, balance_after_cents, held_after_cents, description, lot_id,
                 job_id, submission_id, external_ref, expires_at, created_at
          from credit_transactions
-         where part = $1 and book = $2
+         where part = $1 and book = tenant.book
            and ($3::text is null or type = $3)
            and ($4::text is null or job_id = $4)
-           and position > $5 and position <= $6
+           and position > coalesce((
+                 select position from credit_transactions
+                 where part = $1 and book = tenant.book and created_at <= $5
+                 order by created_at desc limit 1), 0)
+           and position <= case when $6::bigint is null then $9 else coalesce((
+                 select position from credit_transactions
+                 where part = $1 and book = tenant.book and created_at <= $6
+                 order by created_at desc limit 1), 0) end
+           and position < coalesce($7, $9)
          order by position desc
-         limit $7",
-        part,
+         limit $8
+         offset 0) as r"#,
+        store.part_of_book(book),
         book.to_string(),
         filter.transaction_type,
         filter.job_id,
-        first,
-        last,
-        limit + 1
+        filter.created_after,
+        until,
+        filter.before,
+        limit + 1,
+        i64::MAX
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     let rows = rows
         .into_iter()
         .map(|row| CreditTransactionRow {

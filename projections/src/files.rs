@@ -160,27 +160,33 @@ pub struct FileRow {
     pub approved_at: Option<i64>,
 }
 
-/// Lists the approved files of a job, newest first.
+/// Lists the approved files of a job, newest first: those with at least `min_score` stars, or else with as
+/// many as the job asks for.
 pub async fn list(
     store: &Store,
     book: Book,
     job_id: &str,
-    min_score: i16,
+    min_score: Option<i16>,
     after: Option<&str>,
     limit: i64,
 ) -> Result<Page<FileRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         FileRow,
-        "select file_id, job_id, submission_id, worker_id, worker_region, content_type, size_bytes,
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select file_id, job_id, submission_id, worker_id, worker_region, content_type, size_bytes,
                 content_hash, width, height, duration_ms, original_filename, storage_key,
                 ai_star_rating, captured_at, submitted_at, approved_at
          from files
-         where part = $1 and book = $2 and job_id = $3 and approved_at is not null
-           and ai_star_rating >= $4
+         where part = $1 and book = tenant.book and job_id = $3 and approved_at is not null
+           and ai_star_rating >= coalesce($4, (
+                 select (convert_from(state, 'UTF8')::jsonb #>> '{input,min_star_rating}')::smallint
+                 from streams
+                 where part = $1 and book = tenant.book and stream = $3))
            and ($5::text is null or file_id < $5)
          order by file_id desc
-         limit $6",
+         limit $6
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         job_id,
@@ -188,29 +194,29 @@ pub async fn list(
         after,
         limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(Page::of(rows, limit))
 }
 
 /// Returns an approved file.
 pub async fn get(store: &Store, book: Book, file_id: &str) -> Result<Option<FileRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let row = sqlx::query_as!(
         FileRow,
-        "select file_id, job_id, submission_id, worker_id, worker_region, content_type, size_bytes,
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select file_id, job_id, submission_id, worker_id, worker_region, content_type, size_bytes,
                 content_hash, width, height, duration_ms, original_filename, storage_key,
                 ai_star_rating, captured_at, submitted_at, approved_at
          from files
-         where part = $1 and book = $2 and file_id = $3 and approved_at is not null",
+         where part = $1 and book = tenant.book and file_id = $3 and approved_at is not null
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         file_id
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(row)
 }
 

@@ -1,6 +1,8 @@
 //! Queries over the inline read model: the current state of streams, seen by one tenant.
 
 use crate::page::{Page, PageRequest};
+use firsthand_domain::ids::JobId;
+use firsthand_domain::jobs::Job;
 use firsthand_domain::{Book, State, StreamId};
 use firsthand_eventstore::codec::decode_state;
 use firsthand_eventstore::{Store, StoreError};
@@ -16,9 +18,36 @@ pub struct StateOf {
     pub state: State,
 }
 
+/// How many of a job's submissions wait for a score or a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Uploaded {
+    /// Uploaded, not scored.
+    pub pending_score: i64,
+    /// Below the threshold, may be tried again.
+    pub retry_pending: i64,
+}
+
+/// A job, and what becomes of its submissions.
+#[derive(Debug, Clone)]
+pub struct JobOf {
+    /// The job's id.
+    pub id: JobId,
+    /// Its state.
+    pub job: Box<Job>,
+    /// Its submissions that wait.
+    pub uploaded: Uploaded,
+}
+
 fn row(stream: &str, version: i64, state: &[u8]) -> Result<StateOf, StoreError> {
     let stream: StreamId = stream.parse().map_err(StoreError::corrupt)?;
     Ok(StateOf { stream, version, state: decode_state(stream, state)? })
+}
+
+fn job_of(found: StateOf, uploaded: Uploaded) -> Result<JobOf, StoreError> {
+    match (found.stream, found.state) {
+        (StreamId::Job(id), State::Job(job)) => Ok(JobOf { id, job, uploaded }),
+        _ => Err(StoreError::corrupt("a job's row holds no job")),
+    }
 }
 
 /// Returns a stream of a book; another book's stream does not exist for this one.
@@ -27,23 +56,62 @@ pub async fn get(
     book: Book,
     stream: StreamId,
 ) -> Result<Option<StateOf>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let found = sqlx::query!(
-        "select stream, version, state from streams where part = $1 and book = $2 and stream = $3",
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select stream, version, state from streams where part = $1 and book = tenant.book and stream = $3
+         offset 0) as r",
         store.part_of(stream),
         book.to_string(),
         stream.to_string()
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(store.tenants())
     .await?;
-    transaction.commit().await?;
     found.map(|found| row(&found.stream, found.version, &found.state)).transpose()
 }
 
-/// What a list of jobs or keys is filtered by.
+/// Returns a job of a book with its submissions that wait; another book's job does not exist for this one.
+pub async fn job(store: &Store, book: Book, id: JobId) -> Result<Option<JobOf>, StoreError> {
+    let found = sqlx::query!(
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+           select j.stream, j.version, j.state, w.pending_score as "pending_score!",
+                  w.retry_pending as "retry_pending!"
+           from streams j
+           cross join lateral (
+             select count(*) filter (where s.status = 'pending_score') as pending_score,
+                    count(*) filter (where s.status = 'retry_pending') as retry_pending
+             from streams s
+             where s.part = $1 and s.book = tenant.book and s.parent = j.stream
+               and s.status in ('pending_score', 'retry_pending')) w
+           where j.part = $1 and j.book = tenant.book and j.stream = $3
+           offset 0) as r"#,
+        store.part_of(StreamId::Job(id)),
+        book.to_string(),
+        id.to_string()
+    )
+    .fetch_optional(store.tenants())
+    .await?;
+    found
+        .map(|found| {
+            let uploaded =
+                Uploaded { pending_score: found.pending_score, retry_pending: found.retry_pending };
+            job_of(row(&found.stream, found.version, &found.state)?, uploaded)
+        })
+        .transpose()
+}
+
+/// What a list of streams is filtered by.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only streams with one of these statuses; all if empty.
+    pub statuses: Vec<String>,
+}
+
+/// What a list of jobs is filtered by.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    /// Only jobs with one of these statuses; all if empty.
     pub statuses: Vec<String>,
     /// Only jobs of this type.
     pub job_type: Option<&'static str>,
@@ -59,32 +127,77 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest,
 ) -> Result<Page<StateOf>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query!(
-        "select stream, version, state from streams
-         where part = $1 and book = $2 and kind = $3
-           and (cardinality($4::text[]) = 0 or status = any($4))
-           and ($5::text is null
-                or convert_from(state, 'UTF8')::jsonb -> 'input' ->> 'type' = $5)
-           and ($6::text is null
-                or (convert_from(state, 'UTF8')::jsonb ->> 'created_at')::timestamptz
-                   > $6::text::timestamptz)
-           and ($7::text is null or stream < $7)
-         order by stream desc
-         limit $8",
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+           select stream, version, state
+           from streams
+           where part = $1 and book = tenant.book and kind = $3
+             and (cardinality($4::text[]) = 0 or status = any($4))
+             and ($5::text is null or stream < $5)
+           order by stream desc
+           limit $6
+           offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         kind,
+        &filter.statuses,
+        page.after.as_deref(),
+        page.limit + 1
+    )
+    .fetch_all(store.tenants())
+    .await?;
+    Page::of(rows, page.limit).try_map(|found| row(&found.stream, found.version, &found.state))
+}
+
+/// Lists a book's jobs with their submissions that wait, newest first.
+pub async fn jobs(
+    store: &Store,
+    book: Book,
+    filter: &JobFilter,
+    page: &PageRequest,
+) -> Result<Page<JobOf>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+           select j.stream, j.version, j.state, w.pending_score as "pending_score!",
+                  w.retry_pending as "retry_pending!"
+           from (
+             select stream, version, state
+             from streams
+             where part = $1 and book = tenant.book and kind = 'job'
+               and (cardinality($3::text[]) = 0 or status = any($3))
+               and ($4::text is null
+                    or convert_from(state, 'UTF8')::jsonb -> 'input' ->> 'type' = $4)
+               and ($5::text is null
+                    or (convert_from(state, 'UTF8')::jsonb ->> 'created_at')::timestamptz
+                       > $5::text::timestamptz)
+               and ($6::text is null or stream < $6)
+             order by stream desc
+             limit $7) j
+           cross join lateral (
+             select count(*) filter (where s.status = 'pending_score') as pending_score,
+                    count(*) filter (where s.status = 'retry_pending') as retry_pending
+             from streams s
+             where s.part = $1 and s.book = tenant.book and s.parent = j.stream
+               and s.status in ('pending_score', 'retry_pending')) w
+           order by j.stream desc
+           offset 0) as r"#,
+        store.part_of_book(book),
+        book.to_string(),
         &filter.statuses,
         filter.job_type,
         filter.created_after,
         page.after.as_deref(),
         page.limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
-    Page::of(rows, page.limit).try_map(|found| row(&found.stream, found.version, &found.state))
+    Page::of(rows, page.limit).try_map(|found| {
+        let uploaded =
+            Uploaded { pending_score: found.pending_score, retry_pending: found.retry_pending };
+        job_of(row(&found.stream, found.version, &found.state)?, uploaded)
+    })
 }
 
 /// How many submissions of a book are in one status, with one rating.
@@ -106,61 +219,27 @@ pub async fn count_submissions(
     from: &str,
     until: &str,
 ) -> Result<Vec<SubmissionCount>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         SubmissionCount,
-        r#"select status as "status!",
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select status as "status!",
                   (convert_from(state, 'UTF8')::jsonb -> 'score' ->> 'stars')::int as stars,
                   count(*) as "count!"
            from streams
-           where part = $1 and book = $2 and kind = 'submission' and stream >= $4 and stream <= $5
+           where part = $1 and book = tenant.book and kind = 'submission' and stream >= $4 and stream <= $5
              and ($3::text is null or parent = $3)
              and status in ('pending_score', 'approved', 'retry_pending', 'rejected')
-           group by 1, 2"#,
+           group by 1, 2
+         offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         job,
         from,
         until
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
-    Ok(rows)
-}
-
-/// How many submissions of a job are in one status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusCount {
-    /// The job.
-    pub job_id: String,
-    /// The status.
-    pub status: String,
-    /// How many.
-    pub count: i64,
-}
-
-/// Counts the submissions of jobs that wait for a score or a retry.
-pub async fn count_uploaded(
-    store: &Store,
-    book: Book,
-    jobs: &[String],
-) -> Result<Vec<StatusCount>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
-    let rows = sqlx::query_as!(
-        StatusCount,
-        r#"select parent as "job_id!", status as "status!", count(*) as "count!"
-           from streams
-           where part = $1 and book = $2 and parent = any($3)
-             and status in ('pending_score', 'retry_pending')
-           group by 1, 2"#,
-        store.part_of_book(book),
-        book.to_string(),
-        jobs
-    )
-    .fetch_all(&mut *transaction)
-    .await?;
-    transaction.commit().await?;
     Ok(rows)
 }
 
@@ -171,10 +250,11 @@ pub async fn list_submissions(
     filter: &SubmissionFilter,
     page: &PageRequest,
 ) -> Result<Page<StateOf>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query!(
-        "select stream, version, state from streams
-         where part = $1 and book = $2 and kind = 'submission'
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select stream, version, state from streams
+         where part = $1 and book = tenant.book and kind = 'submission'
            and status = any($3)
            and ($4::text is null or parent = $4)
            and ($5::int is null
@@ -182,7 +262,8 @@ pub async fn list_submissions(
            and stream >= $6 and stream <= $7
            and ($8::text is null or stream < $8)
          order by stream desc
-         limit $9",
+         limit $9
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         &filter.statuses,
@@ -193,9 +274,8 @@ pub async fn list_submissions(
         page.after.as_deref(),
         page.limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Page::of(rows, page.limit).try_map(|found| row(&found.stream, found.version, &found.state))
 }
 

@@ -37,9 +37,14 @@ impl Delivered {
 
 /// Has a worker deliver the only file of a new job.
 pub async fn delivered(buyer: &Buyer, price_cents: i64) -> Delivered {
+    delivered_by(&worker().await, buyer, price_cents).await
+}
+
+/// The same by this worker, who may be of another server.
+pub async fn delivered_by(worker: &Worker, buyer: &Buyer, price_cents: i64) -> Delivered {
     let job_id = buyer.photo_job(1, price_cents).await;
     let media = media::sharp(media::seed());
-    let submission = worker().await.deliver_approved(&job_id, &media).await;
+    let submission = worker.deliver_approved(&job_id, &media).await;
     buyer.job_once(&job_id, "completed").await;
     Delivered { job_id, submission, media }
 }

@@ -81,7 +81,8 @@ async fn a_key_that_one_process_revokes_is_dead_at_the_other() {
     let there = here.with_base_url(&second.base_url).api.with_token(secret);
     there.get("/v1/me").await.ok(200);
     let id = key["id"].as_str().expect("an id");
-    here.post_empty(&format!("/v1/api_keys/{id}/revoke")).await.ok(204);
+    let revoked = here.post_empty(&format!("/v1/api_keys/{id}/revoke")).await;
+    assert_eq!(revoked.status, 204, "{revoked}");
     // A second is promised; the rest is for a machine that is busy with other tests.
     let mut wait = Wait::until("the other process refuses the key").within(Duration::from_secs(5));
     loop {

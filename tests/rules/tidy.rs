@@ -26,6 +26,31 @@ fn nothing_is_left_to_be_done() {
     }
 }
 
+/// Row level security shows a statement the book that it sets itself (ADR 0018): first, and over which nothing is
+/// pulled.
+#[test]
+fn every_statement_of_a_tenant_names_its_book() {
+    let mut statements = 0;
+    for path in files(&root().join("projections"), "rs") {
+        let text = read(&path);
+        let asked = text.matches(".tenants()").count();
+        let named: Vec<_> = text.split("set_config('firsthand.book', ").skip(1).collect();
+        assert_eq!(asked, named.len(), "{}: a statement names no book", path.display());
+        for rest in named {
+            let end = rest.find("offset 0) as r\"").unwrap_or_else(|| {
+                panic!("{}: a statement does not end with `offset 0) as r`", path.display())
+            });
+            let statement = &rest[..end];
+            let form = statement.contains("cross join lateral (")
+                && statement.contains("book = tenant.book")
+                && !statement.contains("book = $");
+            assert!(form, "{}: {statement}", path.display());
+        }
+        statements += asked;
+    }
+    assert!(statements > 20, "only {statements} statements were found");
+}
+
 #[test]
 fn every_module_says_what_it_does() {
     for path in files(&root(), "rs") {

@@ -13,14 +13,12 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use bytes::Bytes;
 use firsthand_adapters::secrets::{self, key_prefix};
-use firsthand_domain::api_keys::{ApiKey, CreateApiKey, RevokeApiKey, RotateApiKey, Scope, Scopes};
+use firsthand_domain::api_keys::{CreateApiKey, RevokeApiKey, RotateApiKey, Scope, Scopes};
 use firsthand_domain::decision;
 use firsthand_domain::ids::{ApiKeyId, LotId};
 use firsthand_domain::{Book, Environment, State as StreamState, StreamId, Timestamp};
-use firsthand_projections::states::{self, Filter};
-use firsthand_projections::{Page, PageRequest};
+use firsthand_projections::{PageRequest, api_key_uses};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -152,27 +150,6 @@ fn visible(buyer: &Can<KeysManage>) -> Vec<Book> {
     }
 }
 
-async fn keys(
-    app: &AppState,
-    books: &[Book],
-    request: &PageRequest,
-) -> Result<Page<(ApiKeyId, Box<ApiKey>)>, ApiError> {
-    let mut rows = Vec::new();
-    for book in books {
-        let page = states::list(app.store(), *book, "api_key", &Filter::default(), request).await?;
-        rows.extend(page.items.into_iter().filter_map(|found| match (found.stream, found.state) {
-            (StreamId::ApiKey(id), StreamState::ApiKey(key)) => Some((id, key)),
-            _ => None,
-        }));
-        if page.has_more {
-            // One more than the limit tells that there is more.
-            rows.extend(rows.last().cloned());
-        }
-    }
-    rows.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-    Ok(Page::of(rows, request.limit))
-}
-
 /// `GET /v1/api_keys`
 #[utoipa::path(
     get,
@@ -190,14 +167,12 @@ pub(crate) async fn list(
     buyer: Can<KeysManage>,
     PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<ApiKeyView>>, ApiError> {
-    let page = keys(&app, &visible(&buyer), &paging.by_id::<ApiKeyId>()?).await?;
-    let mut uses = BTreeMap::new();
-    for book in visible(&buyer) {
-        let of_book = page.items.iter().filter(|(_, key)| key.book() == book);
-        let ids: Vec<_> = of_book.map(|(id, _)| *id).collect();
-        uses.extend(app.last_uses(book, &ids).await?);
-    }
-    let page = page.map(|(id, key)| ApiKeyView::new(id, &key, None).used(uses.get(&id).copied()));
+    let request = paging.by_id::<ApiKeyId>()?;
+    let page = api_key_uses::list(app.store(), &visible(&buyer), &request).await?;
+    let page = page.map(|found| {
+        let used = app.latest_use(found.id, found.used_at.map(Timestamp::from_micros));
+        ApiKeyView::new(found.id, &found.key, None).used(used)
+    });
     Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
@@ -221,8 +196,8 @@ pub(crate) async fn get(
     must_see(&app, &buyer, id).await?;
     let state = app.ledger.current(StreamId::ApiKey(id)).await?;
     let StreamState::ApiKey(key) = &*state else { return Err(ApiError::NotFound("api key")) };
-    let uses = app.last_uses(key.book(), &[id]).await?;
-    Ok(Json(ApiKeyView::new(id, key, None).used(uses.get(&id).copied())))
+    let used = app.last_use(key.book(), id).await?;
+    Ok(Json(ApiKeyView::new(id, key, None).used(used)))
 }
 
 /// Refuses a key that this buyer does not see.
@@ -261,7 +236,7 @@ pub(crate) async fn rotate(
         _ => buyer.environment,
     };
     let book = Book::Organization(buyer.organization_id, environment);
-    let used = app.last_uses(book, &[key_id]).await?.remove(&key_id);
+    let used = app.last_use(book, key_id).await?;
     let secret = secrets::mint(key_prefix(environment), key_id.ulid());
     let command = RotateApiKey {
         organization_id: buyer.organization_id,
@@ -315,11 +290,11 @@ pub(crate) async fn revoke(
     must_see(&app, &buyer, key_id).await?;
     // Only keys of the same environment can take over.
     let request = PageRequest { limit: 1_000, after: None };
-    let others = keys(&app, &[buyer.book()], &request).await?;
+    let others = api_key_uses::list(app.store(), &[buyer.book()], &request).await?;
     let command = RevokeApiKey {
         organization_id: buyer.organization_id,
         key_id,
-        others: others.items.iter().map(|(id, _)| *id).collect(),
+        others: others.items.iter().map(|other| other.id).collect(),
         force: query.force.unwrap_or(false),
     };
     let call = Call {

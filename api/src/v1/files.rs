@@ -85,9 +85,7 @@ pub(crate) async fn list(
     PageQuery(query, paging): PageQuery<FilesQuery>,
 ) -> Result<Json<ListView<FileView>>, ApiError> {
     let book = buyer.book();
-    let job = read_job(&app, book, job_id).await?;
-    let least =
-        stars(query.min_score.as_deref())?.unwrap_or_else(|| i16::from(job.input.min_star_rating));
+    let least = stars(query.min_score.as_deref())?;
     let request = paging.by_id::<FileId>()?;
     app.catch_up(book).await;
     let page = files::list(
@@ -99,6 +97,9 @@ pub(crate) async fn list(
         request.limit,
     )
     .await?;
+    if page.items.is_empty() {
+        read_job(&app, book, job_id).await?;
+    }
     let has_more = page.has_more;
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {

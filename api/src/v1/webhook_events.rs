@@ -113,13 +113,11 @@ pub(crate) async fn list(
     let mut filter = check(&query)?;
     let limit = paging.limit()?;
     app.catch_up_feed(book).await;
-    if let Some(cursor) = &paging.after {
-        let id = cursor.parse().map_err(|_invalid| bad_cursor())?;
-        let found = list::position(app.store(), book, id).await?;
-        filter.before = Some(found.ok_or_else(bad_cursor)?);
+    if let Some(position) = &paging.after {
+        filter.before = Some(position.parse().map_err(|_invalid| bad_cursor())?);
     }
     let page = list::newest(app.store(), book, &filter, limit).await?;
-    let last = page.items.last().map(|last| last.event_id.clone());
+    let last = page.items.last().map(|last| last.position.to_string());
     let mut items = Vec::with_capacity(page.items.len());
     for row in &page.items {
         items.push(webhook_event(&body(&app, book, row).await?, row, None)?);
@@ -130,8 +128,8 @@ pub(crate) async fn list(
 
 /// Answers with one event and what became of it.
 async fn show(app: &AppState, book: Book, id: EventId) -> Result<Box<RawValue>, ApiError> {
-    let at = position(app, book, id).await?;
-    let (row, deliveries) = list::one(app.store(), book, at).await?;
+    app.catch_up_feed(book).await;
+    let (row, deliveries) = list::one(app.store(), book, id).await?;
     let row = row.ok_or(ApiError::NotFound("webhook event"))?;
     let deliveries: Vec<_> = deliveries.into_iter().map(DeliveryView::new).collect();
     webhook_event(&body(app, book, &row).await?, &row, Some(&deliveries))

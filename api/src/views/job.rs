@@ -9,6 +9,7 @@ use firsthand_domain::jobs::{CancelReason, Job, JobType, Location};
 use firsthand_domain::media::MediaType;
 use firsthand_domain::{Book, Cents, Environment, Timestamp, decision};
 use firsthand_domain::{Rejection, View};
+use firsthand_projections::states::Uploaded;
 use serde::Serialize;
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
@@ -194,15 +195,6 @@ impl<'a> JobView<'a> {
             buyer_feedback: job.buyer_feedback.as_deref(),
         }
     }
-}
-
-/// How many of a job's submissions wait for a score or a retry.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Uploaded {
-    /// Uploaded, not scored.
-    pub pending_score: i64,
-    /// Below the threshold, may be tried again.
-    pub retry_pending: i64,
 }
 
 /// Renders a job that has no active submissions from the states right after a decision.

@@ -17,7 +17,7 @@ pub(crate) use credits::{
     AmountsView, BalanceView, TransactionView, audit_position, transaction_id, transaction_position,
 };
 pub(crate) use file::FileView;
-pub(crate) use job::{JobView, LocationView, Uploaded, job_view};
+pub(crate) use job::{JobView, LocationView, job_view};
 pub(crate) use purchase::{CheckoutView, PurchaseView};
 pub(crate) use settings::SettingsView;
 pub(crate) use statement::StatementView;
@@ -47,5 +47,10 @@ impl<T> ListView<T> {
     pub(crate) fn new(page: Page<T>, cursor: impl FnOnce(&T) -> String) -> Self {
         let next_cursor = if page.has_more { page.items.last().map(cursor) } else { None };
         Self { object: "list", data: page.items, has_more: page.has_more, next_cursor }
+    }
+
+    /// Whether nothing is on the page.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.data.is_empty()
     }
 }

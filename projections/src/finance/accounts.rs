@@ -24,20 +24,22 @@ pub async fn page(
     after: &str,
     limit: i64,
 ) -> Result<Vec<AccountRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         AccountRow,
-        r#"select account,
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select account,
                   coalesce(sum(amount_cents) filter (where position <= $3), 0)::bigint
                     as "opening_cents!",
                   sum(amount_cents)::bigint as "closing_cents!"
            from journal
-           where part = $1 and book = $2 and position <= $4 and account > $5
+           where part = $1 and book = tenant.book and position <= $4 and account > $5
            group by account
            having coalesce(sum(amount_cents) filter (where position <= $3), 0) <> 0
                or bool_or(position > $3)
            order by account
-           limit $6"#,
+           limit $6
+         offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         span.after,
@@ -45,8 +47,7 @@ pub async fn page(
         after,
         limit
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(rows)
 }

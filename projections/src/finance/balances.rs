@@ -17,20 +17,21 @@ pub struct BalanceAt {
 /// Reads what a book had at an instant, in microseconds since the epoch: movements recorded at or
 /// before it count. One probe of the index.
 pub async fn at(store: &Store, book: Book, instant: i64) -> Result<BalanceAt, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let row = sqlx::query!(
-        "select balance_after_cents, held_after_cents, created_at
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select balance_after_cents, held_after_cents, created_at
          from credit_transactions
-         where part = $1 and book = $2 and created_at <= $3
+         where part = $1 and book = tenant.book and created_at <= $3
          order by created_at desc
-         limit 1",
+         limit 1
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         instant
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(row.map_or_else(BalanceAt::default, |row| BalanceAt {
         available_cents: row.balance_after_cents,
         held_cents: row.held_after_cents,

@@ -62,30 +62,31 @@ pub async fn page(
     span: Span,
     limit: i64,
 ) -> Result<Vec<Entry>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query!(
-        r#"select j.position, j.account, j.amount_cents, e.event_type, e.recorded_at,
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select j.position, j.account, j.amount_cents, e.event_type, e.recorded_at,
                   t.type as "transaction_type?", t.description as "description?", t.lot_id,
                   t.job_id, t.submission_id
            from (select distinct position
                  from journal
-                 where part = $1 and book = $2 and position > $3 and position <= $4
+                 where part = $1 and book = tenant.book and position > $3 and position <= $4
                  order by position
                  limit $5) p
-           join journal j on j.part = $1 and j.book = $2 and j.position = p.position
-           join events e on e.part = $1 and e.book = $2 and e.position = p.position
+           join journal j on j.part = $1 and j.book = tenant.book and j.position = p.position
+           join events e on e.part = $1 and e.book = tenant.book and e.position = p.position
            left join credit_transactions t
-             on t.part = $1 and t.book = $2 and t.position = p.position
-           order by j.position, j.leg"#,
+             on t.part = $1 and t.book = tenant.book and t.position = p.position
+           order by j.position, j.leg
+         offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         span.after,
         span.until,
         limit
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     let mut entries: Vec<Entry> = Vec::new();
     for row in rows {
         let leg = Leg { account: row.account, amount_cents: row.amount_cents };

@@ -70,18 +70,19 @@ pub async fn read(
     start: i64,
     end: i64,
 ) -> Result<Statement, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query!(
-        r#"with opening as (
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         with opening as (
              select balance_after_cents, held_after_cents, created_at
              from credit_transactions
-             where part = $1 and book = $2 and created_at < $3
+             where part = $1 and book = tenant.book and created_at < $3
              order by created_at desc
              limit 1),
            closing as (
              select balance_after_cents, held_after_cents, created_at
              from credit_transactions
-             where part = $1 and book = $2 and created_at < $4
+             where part = $1 and book = tenant.book and created_at < $4
              order by created_at desc
              limit 1),
            moved as (
@@ -89,7 +90,7 @@ pub async fn read(
                     sum(available_delta_cents)::bigint as available_delta,
                     sum(held_delta_cents)::bigint as held_delta
              from credit_transactions
-             where part = $1 and book = $2 and created_at >= $3 and created_at < $4
+             where part = $1 and book = tenant.book and created_at >= $3 and created_at < $4
              group by type)
            select c.balance_after_cents as closing_available, c.held_after_cents as closing_held,
                   c.created_at as closing_at,
@@ -100,15 +101,15 @@ pub async fn read(
            from closing c
            left join opening o on true
            left join moved m on true
-           order by m.type"#,
+           order by m.type
+         offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         start,
         end
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     let mut statement = Statement::default();
     for row in rows {
         statement.opening = BalanceAt {

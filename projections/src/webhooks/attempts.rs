@@ -67,23 +67,25 @@ pub async fn list(
     filter: &Filter,
     page: &PageRequest,
 ) -> Result<Page<AttemptRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         AttemptRow,
-        "select a.attempt_id, a.endpoint_id, e.event_id, e.event_type, a.attempt, a.status,
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select a.attempt_id, a.endpoint_id, e.event_id, e.event_type, a.attempt, a.status,
                 a.begun_at, a.url, a.request_headers, a.body_hash, a.response_status,
                 a.response_headers, a.response_body, a.dns_us, a.connect_us, a.tls_us,
                 a.first_byte_us, a.total_us, a.address, a.error_code
          from webhook_attempts a
          join webhook_events e on e.part = a.part and e.position = a.position
-         where a.part = $1 and a.book = $2 and e.part = $1
+         where a.part = $1 and a.book = tenant.book and e.part = $1
            and ($3::text is null or a.endpoint_id = $3)
            and ($4::text is null or a.position = (
                  select f.position from webhook_events f where f.part = $1 and f.event_id = $4))
            and ($5::text is null or a.status = $5)
            and ($6::text is null or a.attempt_id < $6)
          order by a.attempt_id desc
-         limit $7",
+         limit $7
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         filter.endpoint_id,
@@ -92,9 +94,8 @@ pub async fn list(
         page.after.as_deref(),
         page.limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(Page::of(rows, page.limit))
 }
 

@@ -60,14 +60,15 @@ async fn by_status(
     status: &str,
     limit: i64,
 ) -> Result<Page<FeedRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         FeedRow,
-        r#"select e.event_id, e.position, e.event_type,
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select e.event_id, e.position, e.event_type,
                   case when s.body is null then e.file_key end as file_key,
                   coalesce(s.body, e.body) as "body!", w.worst as "delivery_status!"
            from (select distinct p.position from webhook_deliveries p
-                 where p.part = $1 and p.book = $2 and p.status = $3
+                 where p.part = $1 and p.book = tenant.book and p.status = $3
                    and ($5::text is null or p.endpoint_id = $5)
                    and ($7::bigint is null or p.position < $7)
                  order by p.position desc) found
@@ -80,11 +81,12 @@ async fn by_status(
              from webhook_deliveries d
              where d.part = $1 and d.position = found.position
                and ($5::text is null or d.endpoint_id = $5)) w
-           where e.book = $2 and w.worst = $3
+           where e.book = tenant.book and w.worst = $3
              and ($4::text[] is null or e.event_type = any($4))
              and ($6::text is null or e.job_id = $6)
            order by found.position desc
-           limit $8"#,
+           limit $8
+         offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         status,
@@ -94,9 +96,8 @@ async fn by_status(
         filter.before,
         limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(Page::of(rows, limit))
 }
 
@@ -106,10 +107,11 @@ async fn of_book(
     filter: &Filter,
     limit: i64,
 ) -> Result<Page<FeedRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         FeedRow,
-        r#"select e.event_id, e.position, e.event_type,
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select e.event_id, e.position, e.event_type,
                   case when s.body is null then e.file_key end as file_key,
                   coalesce(s.body, e.body) as "body!", w.worst as "delivery_status!"
            from webhook_events e
@@ -121,14 +123,15 @@ async fn of_book(
              from webhook_deliveries d
              where d.part = $1 and d.position = e.position
                and ($5::text is null or d.endpoint_id = $5)) w
-           where e.part = $1 and e.book = $2
+           where e.part = $1 and e.book = tenant.book
              and ($3::text is null or w.worst = $3)
              and ($4::text[] is null or e.event_type = any($4))
              and ($5::text is null or w.worst <> 'none')
              and ($6::text is null or e.job_id = $6)
              and ($7::bigint is null or e.position < $7)
            order by e.position desc
-           limit $8"#,
+           limit $8
+         offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         filter.delivery_status,
@@ -138,9 +141,8 @@ async fn of_book(
         filter.before,
         limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(Page::of(rows, limit))
 }
 
@@ -152,27 +154,28 @@ pub async fn oldest(
     after: i64,
     limit: i64,
 ) -> Result<Page<FeedRow>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         FeedRow,
-        r#"select e.event_id, e.position, e.event_type,
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select e.event_id, e.position, e.event_type,
                   case when s.body is null then e.file_key end as file_key,
                   coalesce(s.body, e.body) as "body!", '' as "delivery_status!"
            from webhook_events e
            left join webhook_bodies s on s.part = e.part and s.position = e.position
-           where e.part = $1 and e.book = $2 and e.position > $3
+           where e.part = $1 and e.book = tenant.book and e.position > $3
              and ($4::text[] is null or e.event_type = any($4))
            order by e.position
-           limit $5"#,
+           limit $5
+         offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         after,
         event_types,
         limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(Page::of(rows, limit))
 }
 
@@ -182,30 +185,32 @@ pub async fn position(
     book: Book,
     event: EventId,
 ) -> Result<Option<i64>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let found = sqlx::query_scalar!(
-        "select position from webhook_events where part = $1 and event_id = $2 and book = $3",
+        "select r.* from set_config('firsthand.book', $3, true) as tenant(book)
+         cross join lateral (
+         select position from webhook_events where part = $1 and event_id = $2 and book = tenant.book
+         offset 0) as r",
         store.part_of_book(book),
         event.to_string(),
         book.to_string()
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(found)
 }
 
 /// Returns the position of a book's last event; 0 if there is none.
 pub async fn last_position(store: &Store, book: Book) -> Result<i64, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let last = sqlx::query_scalar!(
-        "select max(position) from webhook_events where part = $1 and book = $2",
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select max(position) from webhook_events where part = $1 and book = tenant.book
+         offset 0) as r",
         store.part_of_book(book),
         book.to_string()
     )
-    .fetch_one(&mut *transaction)
+    .fetch_one(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(last.unwrap_or(0))
 }
 
@@ -228,43 +233,60 @@ pub struct DeliveryRow {
     pub error_code: Option<String>,
 }
 
-/// Returns the event at a position, and what became of it at every endpoint, both of one moment.
+/// Returns an event, and what became of it at every endpoint, both of one moment.
 pub async fn one(
     store: &Store,
     book: Book,
-    position: i64,
+    event: EventId,
 ) -> Result<(Option<FeedRow>, Vec<DeliveryRow>), StoreError> {
-    let part = store.part_of_book(book);
-    let mut transaction = store.tenant(book).await?;
-    let deliveries = sqlx::query_as!(
-        DeliveryRow,
-        "select endpoint_id, status, attempts, due_at, last_attempt_at, response_status, error_code
-         from webhook_deliveries
-         where part = $1 and position = $2 and book = $3
-         order by endpoint_id",
-        part,
-        position,
-        book.to_string()
-    )
-    .fetch_all(&mut *transaction)
-    .await?;
-    let row = sqlx::query_as!(
-        FeedRow,
-        r#"select e.event_id, e.position, e.event_type,
+    let rows = sqlx::query!(
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+           select e.event_id, e.position, e.event_type,
                   case when s.body is null then e.file_key end as file_key,
-                  coalesce(s.body, e.body) as "body!", $4 as "delivery_status!"
+                  coalesce(s.body, e.body) as "body!", d.endpoint_id as "endpoint_id?",
+                  d.status as "status?", d.attempts as "attempts?", d.due_at as "due_at?",
+                  d.last_attempt_at, d.response_status, d.error_code
            from webhook_events e
            left join webhook_bodies s on s.part = e.part and s.position = e.position
-           where e.part = $1 and e.position = $2 and e.book = $3"#,
-        part,
-        position,
+           left join webhook_deliveries d
+             on d.part = e.part and d.position = e.position and d.book = e.book
+           where e.part = $1 and e.event_id = $3 and e.book = tenant.book
+           order by d.endpoint_id
+           offset 0) as r"#,
+        store.part_of_book(book),
         book.to_string(),
-        worst(&deliveries)
+        event.to_string()
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
-    Ok((row, deliveries))
+    let (mut event, mut deliveries) = (None, Vec::with_capacity(rows.len()));
+    for row in rows {
+        if let (Some(endpoint_id), Some(status), Some(attempts), Some(due_at)) =
+            (row.endpoint_id, row.status, row.attempts, row.due_at)
+        {
+            deliveries.push(DeliveryRow {
+                endpoint_id,
+                status,
+                attempts,
+                due_at,
+                last_attempt_at: row.last_attempt_at,
+                response_status: row.response_status,
+                error_code: row.error_code,
+            });
+        }
+        event = Some(FeedRow {
+            event_id: row.event_id,
+            position: row.position,
+            event_type: row.event_type,
+            file_key: row.file_key,
+            body: row.body,
+            delivery_status: String::new(),
+        });
+    }
+    let event =
+        event.map(|event| FeedRow { delivery_status: worst(&deliveries).to_owned(), ..event });
+    Ok((event, deliveries))
 }
 
 /// Returns the status that stands for all of an event's deliveries.

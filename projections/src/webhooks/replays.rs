@@ -76,21 +76,22 @@ pub async fn get(
     endpoint: WebhookEndpointId,
     id: ReplayId,
 ) -> Result<Option<Replay>, StoreError> {
-    let mut transaction = store.tenant(book).await?;
     let found = sqlx::query_as!(
         Replay,
-        "select replay_id, endpoint_id, since, until, selection, status, total, queued,
+        "select r.* from set_config('firsthand.book', $4, true) as tenant(book)
+         cross join lateral (
+         select replay_id, endpoint_id, since, until, selection, status, total, queued,
                 requested_at, finished_at
          from webhook_replays
-         where part = $1 and endpoint_id = $2 and replay_id = $3 and book = $4",
+         where part = $1 and endpoint_id = $2 and replay_id = $3 and book = tenant.book
+         offset 0) as r",
         store.part_of_book(book),
         endpoint.to_string(),
         id.to_string(),
         book.to_string()
     )
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(found)
 }
 

@@ -5,7 +5,7 @@ use crate::command::to_json;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, JobsRead, Wait};
 use crate::openapi::{Prefer, schema};
-use crate::views::{JobView, Uploaded};
+use crate::views::JobView;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -37,17 +37,11 @@ pub(crate) async fn read(app: &AppState, book: Book, id: JobId) -> Result<Job, A
     }
 }
 
-async fn render(app: &AppState, book: Book, id: JobId, job: &Job) -> Result<Bytes, ApiError> {
-    let mut uploaded = Uploaded::default();
-    if job.status.active() && !job.active.is_empty() {
-        for count in states::count_uploaded(app.store(), book, &[id.to_string()]).await? {
-            match count.status.as_str() {
-                "pending_score" => uploaded.pending_score = count.count,
-                _ => uploaded.retry_pending = count.count,
-            }
-        }
-    }
-    Ok(to_json(&JobView::new(id, job, uploaded)))
+/// Reads and renders a job of a book.
+async fn show(app: &AppState, book: Book, id: JobId) -> Result<(Box<Job>, Bytes), ApiError> {
+    let found = states::job(app.store(), book, id).await?.ok_or(ApiError::NotFound("job"))?;
+    let body = to_json(&JobView::new(id, &found.job, found.uploaded));
+    Ok((found.job, body))
 }
 
 /// `GET /v1/jobs/{id}`
@@ -71,8 +65,7 @@ pub(crate) async fn get(
     let book = buyer.book();
     let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let Some(wait) = wait.filter(|wait| !wait.is_zero()) else {
-        let job = read(&app, book, id).await?;
-        return Ok(([json], render(&app, book, id, &job).await?).into_response());
+        return Ok(([json], show(&app, book, id).await?.1).into_response());
     };
     let applied = HeaderValue::from_str(&format!("wait={}", wait.as_secs()))
         .map_err(|error| ApiError::Internal(error.to_string()))?;
@@ -113,9 +106,8 @@ impl Poll {
 
     /// Reads and renders the job: once for all who wait for the same change.
     async fn seen(&self) -> Result<(Arc<StreamState>, Bytes), ApiError> {
-        let job = read(&self.app, self.book, self.id).await?;
-        let body = render(&self.app, self.book, self.id, &job).await?;
-        Ok((Arc::new(StreamState::Job(Box::new(job))), body))
+        let (job, body) = show(&self.app, self.book, self.id).await?;
+        Ok((Arc::new(StreamState::Job(job)), body))
     }
 
     /// Waits for the status to change, until `limit`.

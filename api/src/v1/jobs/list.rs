@@ -5,15 +5,14 @@ use crate::command::to_json;
 use crate::error::ApiError;
 use crate::extract::{Can, JobsRead, PageParams, PageQuery, instant};
 use crate::openapi::schema;
-use crate::views::{JobView, ListView, Uploaded};
+use crate::views::{JobView, ListView};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use firsthand_domain::ids::JobId;
-use firsthand_domain::{State as StreamState, StreamId};
-use firsthand_projections::states::{self, Filter};
+use firsthand_projections::Page;
+use firsthand_projections::states::{self, JobFilter};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// Query parameters.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -71,33 +70,13 @@ pub(crate) async fn list(
         None => None,
         Some(text) => Some(instant("created_after", text)?.to_string()),
     };
-    let filter = Filter { statuses: statuses(query.status.as_deref())?, job_type, created_after };
+    let filter =
+        JobFilter { statuses: statuses(query.status.as_deref())?, job_type, created_after };
     let book = buyer.book();
-    let page = states::list(app.store(), book, "job", &filter, &paging.by_id::<JobId>()?).await?;
-    let jobs: Vec<_> = page.items.iter().map(|found| found.stream.to_string()).collect();
-    let mut uploaded: BTreeMap<String, Uploaded> = BTreeMap::new();
-    for count in states::count_uploaded(app.store(), book, &jobs).await? {
-        let entry = uploaded.entry(count.job_id).or_default();
-        match count.status.as_str() {
-            "pending_score" => entry.pending_score = count.count,
-            _ => entry.retry_pending = count.count,
-        }
-    }
-    let page = page.try_map(|found| match (found.stream, found.state) {
-        (StreamId::Job(id), StreamState::Job(job)) => Ok((id, job)),
-        _ => Err(ApiError::Internal("a job's row holds no job".to_owned())),
-    })?;
-    let has_more = page.has_more;
-    let views = page
-        .items
-        .iter()
-        .map(|(id, job)| {
-            let counts = uploaded.get(&id.to_string()).copied().unwrap_or_default();
-            (*id, JobView::new(*id, job, counts))
-        })
-        .collect::<Vec<_>>();
-    let last = views.last().map(|(id, _)| id.to_string()).unwrap_or_default();
-    let items = views.into_iter().map(|(_, view)| view).collect();
-    let view = paging.list(firsthand_projections::Page { items, has_more }, |_| last);
+    let page = states::jobs(app.store(), book, &filter, &paging.by_id::<JobId>()?).await?;
+    let last = page.items.last().map(|last| last.id.to_string()).unwrap_or_default();
+    let items = page.items.iter().map(|found| JobView::new(found.id, &found.job, found.uploaded));
+    let page = Page { items: items.collect(), has_more: page.has_more };
+    let view = paging.list(page, |_| last);
     Ok(([(header::CONTENT_TYPE, "application/json")], to_json(&view)).into_response())
 }

@@ -67,9 +67,13 @@ pub(crate) async fn of_endpoint(
     Id(id): Id<WebhookEndpointId>,
     PageQuery(query, paging): PageQuery<AttemptsQuery>,
 ) -> Result<Json<ListView<AttemptView>>, ApiError> {
-    read(&app, buyer.book(), id).await?;
     let filter = Filter { endpoint_id: Some(id.to_string()), ..Filter::default() };
-    page(&app, buyer.book(), filter, query, &paging).await
+    let page = page(&app, buyer.book(), filter, query, &paging).await?;
+    if page.is_empty() {
+        // Only then may there be no such endpoint.
+        read(&app, buyer.book(), id).await?;
+    }
+    Ok(page)
 }
 
 /// `GET /v1/webhook_events/{id}/attempts`
@@ -90,7 +94,11 @@ pub(crate) async fn of_event(
     Id(id): Id<EventId>,
     PageQuery(query, paging): PageQuery<AttemptsQuery>,
 ) -> Result<Json<ListView<AttemptView>>, ApiError> {
-    webhook_events::position(&app, buyer.book(), id).await?;
     let filter = Filter { event_id: Some(id.to_string()), ..Filter::default() };
-    page(&app, buyer.book(), filter, query, &paging).await
+    let page = page(&app, buyer.book(), filter, query, &paging).await?;
+    if page.is_empty() {
+        // Only then may there be no such event.
+        webhook_events::position(&app, buyer.book(), id).await?;
+    }
+    Ok(page)
 }
