@@ -101,13 +101,6 @@ pub async fn job(store: &Store, book: Book, id: JobId) -> Result<Option<JobOf>, 
         .transpose()
 }
 
-/// What a list of streams is filtered by.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Only streams with one of these statuses; all if empty.
-    pub statuses: Vec<String>,
-}
-
 /// What a list of jobs is filtered by.
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {
@@ -119,12 +112,13 @@ pub struct JobFilter {
     pub created_after: Option<String>,
 }
 
-/// Lists a book's streams of one kind, newest first.
+/// Lists a book's streams of one kind, newest first: those in one of these statuses, or all if none is
+/// named.
 pub async fn list(
     store: &Store,
     book: Book,
     kind: &str,
-    filter: &Filter,
+    statuses: &[&str],
     page: &PageRequest,
 ) -> Result<Page<StateOf>, StoreError> {
     let rows = sqlx::query!(
@@ -141,7 +135,7 @@ pub async fn list(
         store.part_of_book(book),
         book.to_string(),
         kind,
-        &filter.statuses,
+        statuses as &[&str],
         page.after.as_deref(),
         page.limit + 1
     )

@@ -133,7 +133,8 @@ async fn a_statement_that_does_not_add_up_is_never_shown() {
     buyer.cancel(&job).await.ok(200);
     let path = format!("/v1/billing/statements/{}", month(0));
     buyer.get(&path).await.ok(200);
-    sql(&server, "update credit_transactions set held_delta_cents = 987654 where type = 'hold'").await;
+    sql(&server, "update credit_transactions set held_delta_cents = 987654 where type = 'hold'")
+        .await;
     let error = buyer.get(&path).await.refused(500, "internal_error");
     assert!(!error.to_string().contains("987654"), "{error}");
     assert!(server.log_tail().contains("a statement's movements lead to"), "{}", server.log_tail());

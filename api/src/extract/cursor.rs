@@ -55,7 +55,7 @@ impl CursorScope {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (tag, name) = bytes.split_at_checked(TAG)?;
         let name = std::str::from_utf8(name).ok()?;
-        secrets::equal(tag, &self.tag(name)).then(|| name.to_owned())
+        secrets::equal(tag, self.tag(name)).then(|| name.to_owned())
     }
 }
 

@@ -23,7 +23,7 @@ use firsthand_domain::purchases::{
 use firsthand_domain::{Book, Cents, State as StreamState, StreamId};
 use firsthand_eventstore::{Answer, IdempotencyKey, Meta, Reply, Request};
 use firsthand_projections::PageRequest;
-use firsthand_projections::states::{self, Filter};
+use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use url::Url;
@@ -78,9 +78,8 @@ async fn read(app: &AppState, book: Book, id: PurchaseId) -> Result<Purchase, Ap
 /// Finds a checkout of that pack that can still be paid: a client that repeats its request without
 /// a key goes on with it.
 async fn open(app: &AppState, book: Book, pack: Pack) -> Result<Option<PurchaseId>, ApiError> {
-    let filter = Filter { statuses: vec!["open".to_owned()], ..Filter::default() };
     let request = PageRequest { limit: RECENT, after: None };
-    let found = states::list(app.store(), book, "purchase", &filter, &request).await?;
+    let found = states::list(app.store(), book, "purchase", &["open"], &request).await?;
     let now = app.now();
     Ok(found.items.into_iter().find_map(|item| match (item.stream, item.state) {
         (StreamId::Purchase(id), StreamState::Purchase(purchase)) => {
@@ -270,15 +269,12 @@ pub(crate) async fn list(
     buyer: Can<BillingRead>,
     PageQuery(query, paging): PageQuery<PurchasesQuery>,
 ) -> Result<Json<ListView<PurchaseView>>, ApiError> {
-    let mut filter = Filter::default();
-    if let Some(status) = query.status {
-        if !matches!(status.as_str(), "open" | "paid" | "failed") {
-            return Err(ApiError::field("status", "must be open, paid or failed"));
-        }
-        filter.statuses.push(status);
+    let statuses: Vec<_> = query.status.as_deref().into_iter().collect();
+    if statuses.iter().any(|status| !matches!(*status, "open" | "paid" | "failed")) {
+        return Err(ApiError::field("status", "must be open, paid or failed"));
     }
     let request = paging.by_id::<PurchaseId>()?;
-    let page = states::list(app.store(), buyer.book(), "purchase", &filter, &request).await?;
+    let page = states::list(app.store(), buyer.book(), "purchase", &statuses, &request).await?;
     let page = page.map(|item| match (item.stream, item.state) {
         (StreamId::Purchase(id), StreamState::Purchase(purchase)) => {
             PurchaseView::new(id, &purchase)

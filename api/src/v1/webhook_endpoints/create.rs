@@ -1,7 +1,7 @@
 //! `POST /v1/webhook_endpoints`
 
 use super::parse::{Checked, EndpointRequest};
-use super::{MOST, render, seal};
+use super::{EXISTING, MOST, render, seal};
 use crate::app::AppState;
 use crate::command::{Call, refuse_or_replay};
 use crate::context::RequestContext;
@@ -18,7 +18,7 @@ use firsthand_domain::ids::WebhookEndpointId;
 use firsthand_domain::webhook_endpoints::{CreateEndpoint, EndpointSettings, Subscription};
 use firsthand_domain::{Book, StreamId};
 use firsthand_projections::PageRequest;
-use firsthand_projections::states::{self, Filter};
+use firsthand_projections::states;
 use firsthand_projections::webhooks::API_VERSION;
 use firsthand_projections::webhooks::lanes::Health;
 use std::sync::Arc;
@@ -75,10 +75,8 @@ pub(crate) async fn create(
 
 /// Refuses one endpoint too many.
 async fn room(app: &AppState, book: Book) -> Result<(), ApiError> {
-    let filter =
-        Filter { statuses: vec!["enabled".to_owned(), "disabled".to_owned()], ..Filter::default() };
     let request = PageRequest { limit: MOST, after: None };
-    let found = states::list(app.store(), book, "webhook_endpoint", &filter, &request).await?;
+    let found = states::list(app.store(), book, "webhook_endpoint", &EXISTING, &request).await?;
     let most = usize::try_from(MOST).unwrap_or(0);
     if found.items.len() < most { Ok(()) } else { Err(ApiError::TooManyEndpoints(most)) }
 }

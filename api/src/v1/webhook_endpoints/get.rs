@@ -1,6 +1,6 @@
 //! `GET /v1/webhook_endpoints` and `GET /v1/webhook_endpoints/{id}`
 
-use super::{health, read};
+use super::{EXISTING, health, read};
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, PageParams, PageQuery, WebhooksRead};
@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use firsthand_domain::ids::WebhookEndpointId;
 use firsthand_domain::{State as StreamState, StreamId};
-use firsthand_projections::states::{self, Filter};
+use firsthand_projections::states;
 use firsthand_projections::webhooks::lanes;
 use std::collections::BTreeMap;
 
@@ -31,11 +31,9 @@ pub(crate) async fn list(
     buyer: Can<WebhooksRead>,
     PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<EndpointView>>, ApiError> {
-    let filter =
-        Filter { statuses: vec!["enabled".to_owned(), "disabled".to_owned()], ..Filter::default() };
     let request = paging.by_id::<WebhookEndpointId>()?;
     let page =
-        states::list(app.store(), buyer.book(), "webhook_endpoint", &filter, &request).await?;
+        states::list(app.store(), buyer.book(), "webhook_endpoint", &EXISTING, &request).await?;
     let has_more = page.has_more;
     let endpoints: Vec<_> = page
         .items

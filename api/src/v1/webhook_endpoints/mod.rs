@@ -26,6 +26,9 @@ const MOST: i64 = 50;
 /// For so long a sealed value is kept that no event names.
 const YOUNG: Span = Span::hours(1);
 
+/// The statuses of endpoints that were not removed.
+const EXISTING: [&str; 2] = ["enabled", "disabled"];
+
 /// Reads an endpoint of a book.
 async fn read(
     app: &AppState,
