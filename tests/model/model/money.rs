@@ -1,0 +1,154 @@
+//! Holds, captures and releases: the table of postings in section 7 of the specification.
+
+use super::lots::EXTENSION;
+use super::{Amount, At, Book, Refusal};
+
+/// A part of an amount, and the lot that it comes from or goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draw {
+    /// The lot.
+    pub lot: String,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// One credit transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Movement {
+    /// Its type.
+    pub kind: &'static str,
+    /// What it adds to the available balance.
+    pub available: Amount,
+    /// What it adds to the held balance.
+    pub held: Amount,
+    /// The available balance afterwards.
+    pub balance: Amount,
+    /// The held balance afterwards.
+    pub held_balance: Amount,
+    /// The lot that it is about.
+    pub lot: Option<String>,
+    /// The job that it is about.
+    pub job: Option<String>,
+    /// The submission that it is about.
+    pub submission: Option<String>,
+}
+
+impl Movement {
+    /// A movement about nothing yet.
+    pub fn of(kind: &'static str, available: Amount, held: Amount) -> Self {
+        Self {
+            kind,
+            available,
+            held,
+            balance: 0,
+            held_balance: 0,
+            lot: None,
+            job: None,
+            submission: None,
+        }
+    }
+
+    /// The same about a lot.
+    pub fn lot(mut self, id: &str) -> Self {
+        self.lot = Some(id.to_owned());
+        self
+    }
+
+    /// The same about a job.
+    pub fn job(mut self, id: &str) -> Self {
+        self.job = Some(id.to_owned());
+        self
+    }
+
+    /// The same about a submission.
+    pub fn submission(mut self, id: &str) -> Self {
+        self.submission = Some(id.to_owned());
+        self
+    }
+}
+
+/// The worker's share of one file and the platform's: 80 %, half up to the worker, so that both are the price.
+pub fn shares(price: Amount) -> (Amount, Amount) {
+    let worker = (price * 8 + 5) / 10;
+    (worker, price - worker)
+}
+
+impl Book {
+    /// Adds to an account.
+    pub fn post(&mut self, account: &str, amount: Amount) {
+        *self.accounts.entry(account.to_owned()).or_default() += amount;
+    }
+
+    /// Records a movement with the balances that it leaves.
+    pub fn moved(&mut self, mut movement: Movement) {
+        let before = self.movements.last();
+        let (available, held) = before.map_or((0, 0), |last| (last.balance, last.held_balance));
+        movement.balance = available + movement.available;
+        movement.held_balance = held + movement.held;
+        self.movements.push(movement);
+    }
+
+    /// Sets a job's price aside, and fixes the lots that pay.
+    pub fn hold(&mut self, job: &str, amount: Amount, now: At) -> Result<(), Refusal> {
+        let draws = self.draw(amount, now).ok_or("insufficient_credits")?;
+        for draw in &draws {
+            self.lots.get_mut(&draw.lot).unwrap().held += draw.amount;
+            self.post(&format!("available:{}", draw.lot), -draw.amount);
+        }
+        self.post(&format!("escrow:{job}"), amount);
+        self.holds.insert(job.to_owned(), draws);
+        self.moved(Movement::of("hold", -amount, amount).job(job));
+        Ok(())
+    }
+
+    /// Pays approved files out of what their job holds. The split is made for each file, so that what a file earns
+    /// does not depend on the submission that it comes in.
+    pub fn capture(&mut self, job: &str, submission: &str, worker: &str, files: i64, price: Amount) {
+        let total = price * files;
+        let mut missing = total;
+        for draw in self.holds.get_mut(job).unwrap() {
+            let taken = draw.amount.min(missing);
+            draw.amount -= taken;
+            missing -= taken;
+            let lot = self.lots.get_mut(&draw.lot).unwrap();
+            lot.held -= taken;
+            lot.spent += taken;
+        }
+        assert_eq!(missing, 0, "a job held less than its files cost");
+        self.holds.get_mut(job).unwrap().retain(|draw| draw.amount > 0);
+        let (to_worker, to_platform) = shares(price);
+        self.post(&format!("escrow:{job}"), -total);
+        self.post(&format!("worker_payable:{worker}"), to_worker * files);
+        self.post("platform_revenue", to_platform * files);
+        self.moved(Movement::of("deduction", 0, -total).job(job).submission(submission));
+    }
+
+    /// Gives what a job still holds back to its lots. What expired meanwhile is not confiscated: such a lot gets 30
+    /// days more. That is for what comes back; what was left of the lot when its time was over has expired, whether
+    /// or not that had been booked.
+    pub fn release(&mut self, job: &str, now: At) {
+        let draws = self.holds.remove(job).unwrap_or_default();
+        let total: Amount = draws.iter().map(|draw| draw.amount).sum();
+        if total == 0 {
+            return;
+        }
+        for draw in &draws {
+            if self.lots[&draw.lot].lapsed(now) {
+                self.write_off(&draw.lot);
+                self.lots.get_mut(&draw.lot).unwrap().expires_at = Some(now + EXTENSION);
+            }
+            let lot = self.lots.get_mut(&draw.lot).unwrap();
+            lot.held -= draw.amount;
+            lot.remaining += draw.amount;
+            self.post(&format!("available:{}", draw.lot), draw.amount);
+        }
+        self.post(&format!("escrow:{job}"), -total);
+        self.moved(Movement::of("refund", total, -total).job(job));
+    }
+}
+
+#[test]
+fn every_cent_of_a_file_goes_somewhere() {
+    assert_eq!([shares(75), shares(13), shares(10)], [(60, 15), (10, 3), (8, 2)]);
+    assert!((10..=50_000).all(|price| shares(price).0 + shares(price).1 == price));
+}
