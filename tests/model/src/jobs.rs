@@ -1,6 +1,6 @@
 //! Jobs, as far as money needs them: section 4 of the specification.
 
-use super::{Amount, At, Book, Origin, Refusal, Stage};
+use super::{Amount, At, Book, Origin, Outcome, Stage, find, refuse};
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Job {
     }
 
     /// The status that follows from the counts.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         if self.active() {
             self.status = match (self.approved, self.open_files()) {
                 (all, _) if all == self.needed => JobStatus::Completed,
@@ -91,13 +91,19 @@ impl Job {
 }
 
 impl Book {
-    /// Posts a job. A book that only ever had the free grant may have one active job.
-    pub fn create(&mut self, id: &str, posting: &Posting, now: At) -> Result<(), Refusal> {
+    /// Posts a job. A live book that only ever had the free grant may have one active job. What a refused
+    /// sandbox lacks is counted without the play money that the job would have brought.
+    pub fn create(&mut self, id: &str, posting: &Posting, refill: &str, now: At) -> Outcome {
         let gift_only = self.lots.values().all(|lot| lot.origin == Origin::FreeTier);
-        if gift_only && self.jobs.values().any(Job::active) {
-            return Err("free_tier_job_limit");
+        if !self.sandbox && gift_only && self.jobs.values().any(Job::active) {
+            return refuse("free_tier_job_limit");
         }
-        self.hold(id, posting.files * posting.price, now)?;
+        let price = posting.files * posting.price;
+        let play_money = self.missing_play_money(now);
+        if play_money > 0 && self.spendable(now) + play_money >= price {
+            self.issue(refill, Origin::Sandbox, play_money, now);
+        }
+        self.hold(id, price, now)?;
         let job = Job {
             needed: posting.files,
             price: posting.price,
@@ -111,56 +117,57 @@ impl Book {
             rating: None,
         };
         self.jobs.insert(id.to_owned(), job);
-        Ok(())
+        Ok(true)
     }
 
     /// The buyer cancels. A second time changes nothing.
-    pub fn cancel(&mut self, id: &str, now: At) -> Result<(), Refusal> {
-        match self.jobs.get(id).ok_or("not_found")?.status {
-            JobStatus::Completed => Err("job_not_active"),
-            JobStatus::Cancelled | JobStatus::Lapsed => Ok(()),
-            _ => {
-                self.end(id, JobStatus::Cancelled, now);
-                Ok(())
-            }
+    pub fn cancel(&mut self, id: &str, now: At) -> Outcome {
+        match find(&self.jobs, id)?.status {
+            JobStatus::Completed => refuse("job_not_active"),
+            JobStatus::Cancelled | JobStatus::Lapsed => Ok(false),
+            _ => Ok(self.end(id, JobStatus::Cancelled, now)),
         }
     }
 
     /// The deadline passes. On a job that has ended it changes nothing.
-    pub fn deadline(&mut self, id: &str, now: At) -> Result<(), Refusal> {
-        let job = self.jobs.get(id).ok_or("not_found")?;
+    pub fn deadline(&mut self, id: &str, now: At) -> Outcome {
+        let job = find(&self.jobs, id)?;
         if !job.active() {
-            return Ok(());
+            return Ok(false);
         }
         if !job.overdue(now) {
-            return Err("too_early");
+            return refuse("too_early");
         }
-        self.end(id, JobStatus::Lapsed, now);
-        Ok(())
+        Ok(self.end(id, JobStatus::Lapsed, now))
     }
 
     /// The buyer rates.
-    pub fn rate(&mut self, id: &str, stars: u8) -> Result<(), Refusal> {
-        let job = self.jobs.get_mut(id).ok_or("not_found")?;
+    pub fn rate(&mut self, id: &str, stars: u8) -> Outcome {
+        find(&self.jobs, id)?;
+        let job = self.jobs.get_mut(id).unwrap();
         if job.status != JobStatus::Completed {
-            return Err("not_completed");
+            return refuse("not_completed");
         }
         if job.rating.is_some() {
-            return Err("already_rated");
+            return refuse("already_rated");
         }
         job.rating = Some(stars);
-        Ok(())
+        Ok(true)
     }
 
-    /// Ends a job before it is complete: what is under way is rejected unpaid, what is unused goes back.
-    pub fn end(&mut self, id: &str, status: JobStatus, now: At) {
-        let under_way = self.submissions.values_mut().filter(|submission| submission.job == id);
-        for submission in under_way.filter(|submission| submission.active()) {
-            submission.stage = Stage::Rejected;
+    /// Ends a job before it is complete: what is under way ends unpaid, what is unused goes back.
+    pub(crate) fn end(&mut self, id: &str, status: JobStatus, now: At) -> bool {
+        for submission in self.submissions.values_mut().filter(|submission| submission.job == id) {
+            submission.stage = match submission.stage {
+                Stage::Accepted => Stage::TimedOut,
+                Stage::Pending | Stage::Retry => Stage::Rejected,
+                ended => ended,
+            };
         }
         let job = self.jobs.get_mut(id).unwrap();
         job.status = status;
         job.reserved = 0;
         self.release(id, now);
+        true
     }
 }

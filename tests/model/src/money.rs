@@ -1,7 +1,7 @@
 //! Holds, captures and releases: the table of postings in section 7 of the specification.
 
 use super::lots::EXTENSION;
-use super::{Amount, At, Book, Refusal};
+use super::{Amount, At, Book, Outcome};
 
 /// A part of an amount, and the lot that it comes from or goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,13 @@ pub struct Movement {
 }
 
 impl Movement {
+    /// What it is about, as the buyer sees it.
+    pub fn amount(&self) -> Amount {
+        if self.available == 0 { self.held } else { self.available }
+    }
+
     /// A movement about nothing yet.
-    pub fn of(kind: &'static str, available: Amount, held: Amount) -> Self {
+    pub(crate) fn of(kind: &'static str, available: Amount, held: Amount) -> Self {
         Self {
             kind,
             available,
@@ -49,19 +54,19 @@ impl Movement {
     }
 
     /// The same about a lot.
-    pub fn lot(mut self, id: &str) -> Self {
+    pub(crate) fn lot(mut self, id: &str) -> Self {
         self.lot = Some(id.to_owned());
         self
     }
 
     /// The same about a job.
-    pub fn job(mut self, id: &str) -> Self {
+    pub(crate) fn job(mut self, id: &str) -> Self {
         self.job = Some(id.to_owned());
         self
     }
 
     /// The same about a submission.
-    pub fn submission(mut self, id: &str) -> Self {
+    pub(crate) fn submission(mut self, id: &str) -> Self {
         self.submission = Some(id.to_owned());
         self
     }
@@ -75,22 +80,23 @@ pub fn shares(price: Amount) -> (Amount, Amount) {
 
 impl Book {
     /// Adds to an account.
-    pub fn post(&mut self, account: &str, amount: Amount) {
+    pub(crate) fn post(&mut self, account: &str, amount: Amount) {
         *self.accounts.entry(account.to_owned()).or_default() += amount;
     }
 
     /// Records a movement with the balances that it leaves.
-    pub fn moved(&mut self, mut movement: Movement) {
-        let before = self.movements.last();
-        let (available, held) = before.map_or((0, 0), |last| (last.balance, last.held_balance));
-        movement.balance = available + movement.available;
-        movement.held_balance = held + movement.held;
+    pub(crate) fn moved(&mut self, mut movement: Movement) {
+        self.running.0 += movement.available;
+        self.running.1 += movement.held;
+        (movement.balance, movement.held_balance) = self.running;
         self.movements.push(movement);
     }
 
     /// Sets a job's price aside, and fixes the lots that pay.
-    pub fn hold(&mut self, job: &str, amount: Amount, now: At) -> Result<(), Refusal> {
-        let draws = self.draw(amount, now).ok_or("insufficient_credits")?;
+    pub(crate) fn hold(&mut self, job: &str, amount: Amount, now: At) -> Outcome {
+        let spendable = self.spendable(now);
+        let short = || format!("insufficient_credits: {spendable} of {amount}");
+        let draws = self.draw(amount, now).ok_or_else(short)?;
         for draw in &draws {
             self.lots.get_mut(&draw.lot).unwrap().held += draw.amount;
             self.post(&format!("available:{}", draw.lot), -draw.amount);
@@ -98,12 +104,19 @@ impl Book {
         self.post(&format!("escrow:{job}"), amount);
         self.holds.insert(job.to_owned(), draws);
         self.moved(Movement::of("hold", -amount, amount).job(job));
-        Ok(())
+        Ok(true)
     }
 
     /// Pays approved files out of what their job holds. The split is made for each file, so that what a file earns
     /// does not depend on the submission that it comes in.
-    pub fn capture(&mut self, job: &str, submission: &str, worker: &str, files: i64, price: Amount) {
+    pub(crate) fn capture(
+        &mut self,
+        job: &str,
+        submission: &str,
+        worker: &str,
+        files: i64,
+        price: Amount,
+    ) {
         let total = price * files;
         let mut missing = total;
         for draw in self.holds.get_mut(job).unwrap() {
@@ -126,7 +139,7 @@ impl Book {
     /// Gives what a job still holds back to its lots. What expired meanwhile is not confiscated: such a lot gets 30
     /// days more. That is for what comes back; what was left of the lot when its time was over has expired, whether
     /// or not that had been booked.
-    pub fn release(&mut self, job: &str, now: At) {
+    pub(crate) fn release(&mut self, job: &str, now: At) {
         let draws = self.holds.remove(job).unwrap_or_default();
         let total: Amount = draws.iter().map(|draw| draw.amount).sum();
         if total == 0 {
@@ -135,7 +148,10 @@ impl Book {
         for draw in &draws {
             if self.lots[&draw.lot].lapsed(now) {
                 self.write_off(&draw.lot);
-                self.lots.get_mut(&draw.lot).unwrap().expires_at = Some(now + EXTENSION);
+                self.extensions += 1;
+                let lot = self.lots.get_mut(&draw.lot).unwrap();
+                lot.expires_at = Some(now + EXTENSION);
+                lot.announced = false;
             }
             let lot = self.lots.get_mut(&draw.lot).unwrap();
             lot.held -= draw.amount;

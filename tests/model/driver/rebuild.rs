@@ -1,0 +1,44 @@
+//! Everything that is derived, derived anew: not a byte may differ.
+
+use crate::run::Run;
+use firsthand_projections::{FEED_CURSOR, rebuild, rebuildable};
+use futures_util::StreamExt;
+use std::pin::pin;
+
+const KEY: &str = "select string_agg(quote_ident(column_name), ', ' order by ordinal_position)
+    from information_schema.key_column_usage
+    where table_schema = 'public' and constraint_name = $1 || '_pkey'";
+
+impl Run {
+    /// Every row of a table in text, in the order of the primary key.
+    async fn dump(&self, table: &str) -> Vec<u8> {
+        let key = self.world.client.query_one(KEY, &[&table]).await.expect("a key");
+        let key: String = key.get(0);
+        let copy = format!("copy (select * from public.{table} order by {key}) to stdout");
+        let mut rows = pin!(self.world.client.copy_out(&copy).await.expect("rows"));
+        let mut dump = Vec::new();
+        while let Some(chunk) = rows.next().await {
+            dump.extend_from_slice(&chunk.expect("a chunk"));
+        }
+        dump
+    }
+
+    /// Rebuilds every read model, and compares its rows before and after.
+    pub async fn rebuild_everything(&mut self) {
+        let (store, url) = (self.world.ledger.store(), &self.world.owner_url);
+        for (cursor, projector) in rebuildable() {
+            let follower =
+                if cursor == FEED_CURSOR { &self.world.feed } else { &self.world.read_models };
+            for (part, (position, _)) in &self.seen {
+                self.world.reach(follower, *part, *position).await;
+            }
+            let before = self.dump(projector.table).await;
+            let rebuilt = rebuild::rebuild(store, url, (cursor, projector), true).await;
+            let differing = rebuilt.expect("a rebuild").differing_rows;
+            assert_eq!(differing, 0, "seed {}: rows of {}", self.seed, projector.table);
+            let after = self.dump(projector.table).await;
+            assert!(!before.is_empty(), "{} has no rows", projector.table);
+            assert!(before == after, "seed {}: {} is another", self.seed, projector.table);
+        }
+    }
+}
