@@ -22,11 +22,14 @@ pub struct Bought {
     pub amount: Cents,
     /// What the bonus was.
     pub bonus: Cents,
+    /// What of the payment is gone, all in all, with what goes back now.
+    pub gone: Cents,
 }
 
 /// Takes back what money that goes back had bought: first out of its own lot, then out of other
-/// lots that were paid for; what they lack becomes a debt. Of the bonus the same proportion is
-/// taken, rounded down, as far as it is left.
+/// lots that were paid for; what they lack becomes a debt. Of the bonus as much is taken as makes the
+/// same proportion of it gone, rounded down, as far as it is left: many small refunds take no less
+/// than one.
 pub fn charge_back(
     account: &CreditAccount,
     bought: &Bought,
@@ -46,11 +49,14 @@ pub fn charge_back(
         missing = missing.minus(amount_cents).unwrap_or_default();
         draws.push(Draw { lot_id: lot.lot_id, amount_cents });
     }
-    let share = bought.bonus.share(amount, bought.amount);
+    let share = bought.bonus.share(bought.gone, bought.amount);
     let bonus = bought
         .bonus_lot_id
         .and_then(|id| account.lot(id))
-        .map(|lot| Draw { lot_id: lot.lot_id, amount_cents: lot.remaining.min(share) })
+        .map(|lot| {
+            let more = share.minus(lot.charged_back).unwrap_or_default();
+            Draw { lot_id: lot.lot_id, amount_cents: lot.remaining.min(more) }
+        })
         .filter(|draw| draw.amount_cents > Cents::ZERO);
     CreditsChargedBack {
         purchase,

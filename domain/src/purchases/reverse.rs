@@ -67,6 +67,7 @@ impl Command for ReversePurchase {
                 bonus_lot_id: purchase.bonus_lot_id,
                 amount: purchase.amount,
                 bonus: purchase.bonus,
+                gone: elsewhere.plus(total).unwrap_or(purchase.amount),
             };
             let amount = total.minus(booked).unwrap_or_default();
             let back = credits::charge_back(account, &bought, of, amount, context.now);

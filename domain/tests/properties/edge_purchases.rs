@@ -153,6 +153,18 @@ fn the_bonus_goes_back_in_proportion_as_far_as_it_is_left() {
 }
 
 #[test]
+fn many_small_refunds_take_as_much_of_the_bonus_as_one() {
+    let mut shop = Shop::poor();
+    let id = shop.buy(2_500);
+    for gone in (10..=2_500).step_by(10) {
+        shop.reverse(id, "ch_1", gone).unwrap();
+        assert_eq!(shop.available(), 2_625 - gone - 125 * gone / 2_500);
+    }
+    assert_eq!(shop.available(), 0);
+    shop.check();
+}
+
+#[test]
 fn what_was_spent_is_owed_and_paid_out_of_what_is_bought_next() {
     let mut shop = Shop::poor();
     let id = shop.buy(1_000);
