@@ -33,6 +33,18 @@ const DONE: &[&str] = &[
     "Accept", "Upload", "Withdraw", "TimeOut", "Score", "Expire", "Announce",
 ];
 
+/// Writes the ids of something that was printed for programmers as they stand in the log.
+pub fn with_ids(shown: &str) -> String {
+    let mut pieces = shown.split("(Ulid(");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (number, rest) = piece.split_once("))").expect("an id");
+        let ulid = ulid::Ulid(number.parse().expect("a number"));
+        text.push_str(&format!(" {ulid}{rest}"));
+    }
+    text
+}
+
 /// How often each thing happened.
 #[derive(Debug, Default)]
 pub struct Counts {

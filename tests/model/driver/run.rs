@@ -2,7 +2,7 @@
 
 use crate::operations::{Operation, code};
 use crate::plan::{Planner, leap, step};
-use crate::report::Counts;
+use crate::report::{Counts, with_ids};
 use crate::world::World;
 use firsthand_domain::api_keys::{CreateApiKey, Scopes};
 use firsthand_domain::ids::{
@@ -299,7 +299,8 @@ impl Run {
     fn note(&mut self, one: &Tried, now: i64, outcome: &Outcome) {
         self.counts.count(&one.operation, outcome);
         let recent = &mut self.accounts[one.account].recent;
-        recent.push_back(format!("{now} {:?}: {outcome:?}", one.operation));
+        let shown = with_ids(&format!("{:?}", one.operation));
+        recent.push_back(format!("{now} {shown}: {outcome:?}"));
         if recent.len() > SHOWN {
             recent.pop_front();
         }
