@@ -133,13 +133,17 @@ fn replay(
 fn check_account(id: StreamId, account: &CreditAccount, found: &mut Vec<String>) {
     let remaining: Cents = account.lots.iter().map(|lot| lot.remaining).sum();
     let held: Cents = account.lots.iter().map(|lot| lot.held).sum();
-    let parts: Cents =
-        [account.available, account.held, account.spent, account.expired].into_iter().sum();
-    if account.available != remaining || account.held != held || account.issued != parts {
+    let gone = [account.spent, account.expired, account.charged_back];
+    let parts: Cents = [remaining, held].into_iter().chain(gone).sum();
+    // What is owed makes less available than the lots have.
+    let owed: Cents = [account.available, account.debt].into_iter().sum();
+    let balanced = owed == remaining && account.held == held && account.issued == parts;
+    if !balanced || account.debt < Cents::ZERO {
         found.push(format!("{id}: lots and totals differ"));
     }
     for lot in &account.lots {
-        let parts: Cents = [lot.remaining, lot.held, lot.spent, lot.expired].into_iter().sum();
+        let gone = [lot.spent, lot.expired, lot.charged_back];
+        let parts: Cents = [lot.remaining, lot.held].into_iter().chain(gone).sum();
         if lot.remaining < Cents::ZERO || lot.held < Cents::ZERO || lot.issued != parts {
             found.push(format!("{id}: lot {} does not add up", lot.lot_id));
         }
@@ -217,4 +221,76 @@ pub async fn snapshot(connection: &mut sqlx::PgConnection) -> Result<(), StoreEr
         .execute(connection)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firsthand_domain::credits::{
+        CreditEvent, CreditsChargedBack, CreditsHeld, Draw, LotOrigin, PurchaseOf, issue,
+    };
+    use firsthand_domain::ids::{Environment, JobId, LotId, OrganizationId, PurchaseId};
+    use firsthand_domain::state::Aggregate;
+    use firsthand_domain::{StreamId, Timestamp};
+
+    fn findings(account: &CreditAccount) -> Vec<String> {
+        let id = StreamId::Credits(OrganizationId::default(), Environment::Live);
+        let mut found = Vec::new();
+        check_account(id, account, &mut found);
+        found
+    }
+
+    /// An account that bought 1,000, holds 600 of it, and was taken back everything.
+    fn charged_back() -> CreditAccount {
+        let (lot_id, at) = (LotId::default(), Timestamp::default());
+        let cents = Cents::new;
+        let draw = |amount| vec![Draw { lot_id, amount_cents: cents(amount) }];
+        let mut account = CreditAccount::default();
+        account.evolve(&issue(lot_id, LotOrigin::Purchase, cents(1_000), "", at));
+        account.evolve(&CreditEvent::Held(CreditsHeld {
+            job_id: JobId::default(),
+            amount_cents: cents(600),
+            draws: draw(600),
+            at,
+        }));
+        account.evolve(&CreditEvent::ChargedBack(CreditsChargedBack {
+            purchase: PurchaseOf {
+                purchase_id: PurchaseId::default(),
+                external_ref: String::new(),
+                auto_top_up: false,
+            },
+            amount_cents: cents(1_000),
+            draws: draw(400),
+            debt_cents: cents(600),
+            bonus: None,
+            at,
+        }));
+        account
+    }
+
+    #[test]
+    fn an_account_in_debt_adds_up() {
+        let account = charged_back();
+        assert_eq!(account.available, Cents::new(-600));
+        assert_eq!(findings(&account), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_cent_too_much_is_found_wherever_it_is() {
+        type Part = fn(&mut CreditAccount) -> &mut Cents;
+        let parts: [Part; 6] = [
+            |account| &mut account.available,
+            |account| &mut account.held,
+            |account| &mut account.issued,
+            |account| &mut account.charged_back,
+            |account| &mut account.debt,
+            |account| &mut account.lots[0].charged_back,
+        ];
+        for part in parts {
+            let mut account = charged_back();
+            let part = part(&mut account);
+            *part = [*part, Cents::new(1)].into_iter().sum();
+            assert_eq!(findings(&account).len(), 1);
+        }
+    }
 }
