@@ -36,6 +36,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["axum", "sqlx", "reqwest", "aws-sdk-s3", "tokio-postgres"],
     ),
     ("firsthand-tests", &[], &["firsthand-server"]),
+    ("firsthand-model", &[], &[]),
     ("xtask", &[], &["tokio", "serde"]),
 ];
 
@@ -71,6 +72,12 @@ fn the_layers_point_inward() {
             assert!(!forbidden.contains(&dependency.as_str()), "{name} uses {dependency}");
         }
     }
+}
+
+#[test]
+fn the_model_has_nothing_but_the_standard_library() {
+    // What it shared with the product, it could not contradict. Its driver's needs are for tests only.
+    assert_eq!(dependencies()["firsthand-model"], Vec::<String>::new());
 }
 
 #[test]

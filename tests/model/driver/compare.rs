@@ -6,7 +6,7 @@ use firsthand_domain::submissions::{Submission, SubmissionStatus};
 use firsthand_domain::{State, StreamId, Timestamp};
 use firsthand_eventstore::codec::decode_state;
 use firsthand_eventstore::verify::{self, Report};
-use firsthand_model::{Book as Model, JobStatus, Stage};
+use firsthand_model::{Book as Model, JobStatus, Movement, Stage};
 use futures_util::future::join3;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Row;
@@ -83,9 +83,8 @@ fn transaction_line(row: &Row) -> String {
     )
 }
 
-/// The model's movements in the same lines; they are taken away.
-fn movement_lines(book: &mut Model) -> Vec<String> {
-    let movements = std::mem::take(&mut book.movements);
+/// The model's movements in the same lines.
+fn movement_lines(movements: &[Movement]) -> Vec<String> {
     let lines = movements.iter().map(|movement| {
         format!(
             "{} {}: available {} to {}, held {} to {}, {:?} {:?} {:?}",
@@ -189,7 +188,7 @@ impl Run {
     pub async fn compare(&mut self, touched: &BTreeMap<usize, BTreeSet<String>>) {
         for (number, streams) in touched {
             let part = self.accounts[*number].part;
-            self.world.reach(&self.world.read_models, part, self.seen[&part].0).await;
+            self.world.reach(part, self.seen[&part].0).await;
             let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
             let (book, from) = (self.accounts[*number].book.to_string(), self.compared[number]);
             let (lots, transactions, states) = join3(
@@ -201,7 +200,9 @@ impl Run {
             self.compare_account(*number).await;
             self.compare_lots(*number, &lots, false);
             let shown: Vec<_> = transactions.iter().map(transaction_line).collect();
-            let expected = movement_lines(&mut self.accounts[*number].model);
+            let movements = std::mem::take(&mut self.accounts[*number].model.movements);
+            movements.iter().for_each(|movement| self.counts.transaction(movement.kind));
+            let expected = movement_lines(&movements);
             self.same(*number, "transactions", &shown, &expected);
             self.compared.insert(*number, self.seen[&part].0);
             self.compare_streams(*number, &states);

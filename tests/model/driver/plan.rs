@@ -2,7 +2,7 @@
 
 use crate::operations::Operation;
 use firsthand_domain::ids::{JobId, LotId, PurchaseId, Slot, SubmissionId, WorkerId};
-use firsthand_model::{Book as Model, PACKS, Paid, Posting, Score, Stage};
+use firsthand_model::{Book as Model, Job, JobStatus, PACKS, Paid, Posting, Score, Stage};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use ulid::Ulid;
@@ -70,15 +70,15 @@ impl Planner<'_> {
                 7..=10 => self.pay(),
                 11 => self.fail(),
                 12..=14 => self.reverse(),
-                15..=31 => self.create(),
-                32..=35 => self.job().map(|job| Operation::Cancel { job }),
-                36 => self.rate(),
-                37 => self.job().map(|job| Operation::Deadline { job }),
-                38..=57 => self.accept(),
-                58..=74 => self.upload(),
-                75..=76 => self.withdraw(),
-                77 => self.time_out(),
-                78 => self.expire(),
+                15..=26 => self.create(),
+                27..=29 => self.job().map(|job| Operation::Cancel { job }),
+                30 => self.rate(),
+                31 => self.job().map(|job| Operation::Deadline { job }),
+                32..=48 => self.accept(),
+                49..=71 => self.upload(),
+                72 => self.withdraw(),
+                73 => self.time_out(),
+                74 => self.expire(),
                 _ => self.score(),
             };
             if let Some(operation) = chosen {
@@ -171,7 +171,7 @@ impl Planner<'_> {
     }
 
     fn rate(&mut self) -> Option<Operation> {
-        let done = |job: &firsthand_model::Job| !job.active() && job.rating.is_none();
+        let done = |job: &Job| job.rating.is_none() && matches!(job.status, JobStatus::Completed);
         let job = parse(&self.one_of(&self.book.jobs, done)?);
         Some(Operation::Rate { job, stars: self.random.random_range(1..=5) })
     }
@@ -185,7 +185,10 @@ impl Planner<'_> {
 
     /// One of the submissions at a stage, whose it is, and the files that it reserves.
     fn submission(&mut self, stage: Stage) -> Option<(SubmissionId, WorkerId, i64)> {
-        let id = self.one_of(&self.book.submissions, |submission| submission.stage == stage)?;
+        let now = self.now;
+        let id = self.one_of(&self.book.submissions, |submission| {
+            submission.stage == stage && !submission.late(now)
+        })?;
         let found = &self.book.submissions[&id];
         let worker =
             if self.random.random_ratio(1, 40) { self.workers[0] } else { parse(&found.worker) };
@@ -233,27 +236,27 @@ impl Planner<'_> {
         };
         Some(Operation::Score { submission, attempt, score })
     }
+}
 
-    /// The next moment at which something of the book falls due, or one microsecond beside it.
-    pub fn brink(&mut self) -> Option<i64> {
-        let lots = self.book.lots.values().filter(|lot| lot.remaining + lot.held > 0);
-        let jobs = self.book.jobs.values().filter(|job| job.active());
-        let submissions = self.book.submissions.values().filter(|submission| submission.active());
-        let ends = lots.filter_map(|lot| lot.expires_at);
-        let ends = ends.chain(jobs.filter_map(|job| job.deadline));
-        let ends = ends.chain(submissions.map(|submission| submission.due));
-        let next = ends.filter(|end| *end > self.now + 1).min()?;
-        Some(next + self.random.random_range(-1..=1))
-    }
+/// The next moment at which something of a book falls due, or one microsecond beside it.
+pub fn brink(random: &mut StdRng, book: &Model, now: i64) -> Option<i64> {
+    let lots = book.lots.values().filter(|lot| lot.remaining + lot.held > 0);
+    let jobs = book.jobs.values().filter(|job| job.active());
+    let submissions = book.submissions.values().filter(|submission| submission.active());
+    let ends = lots.filter_map(|lot| lot.expires_at);
+    let ends = ends.chain(jobs.filter_map(|job| job.deadline));
+    let ends = ends.chain(submissions.map(|submission| submission.due));
+    let next = ends.filter(|end| *end > now + 1).min()?;
+    Some(next + random.random_range(-1..=1))
 }
 
 /// How far the clock moves between two operations on a book.
 pub fn step(random: &mut StdRng) -> i64 {
     match random.random_range(0..100) {
-        0..=54 => 0,
-        55..=79 => random.random_range(1..1_000),
-        80..=91 => random.random_range(1_000..MINUTE),
-        92..=97 => random.random_range(MINUTE..40 * MINUTE),
+        0..=59 => 0,
+        60..=84 => random.random_range(1..1_000),
+        85..=95 => random.random_range(1_000..MINUTE),
+        96..=98 => random.random_range(MINUTE..40 * MINUTE),
         _ => random.random_range(HOUR..30 * HOUR),
     }
 }

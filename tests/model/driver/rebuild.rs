@@ -27,10 +27,12 @@ impl Run {
     pub async fn rebuild_everything(&mut self) {
         let (store, url) = (self.world.ledger.store(), &self.world.owner_url);
         for (cursor, projector) in rebuildable() {
-            let follower =
-                if cursor == FEED_CURSOR { &self.world.feed } else { &self.world.read_models };
             for (part, (position, _)) in &self.seen {
-                self.world.reach(follower, *part, *position).await;
+                if cursor == FEED_CURSOR {
+                    self.world.catch_up(&self.world.feed, *part, *position).await;
+                } else {
+                    self.world.reach(*part, *position).await;
+                }
             }
             let before = self.dump(projector.table).await;
             let rebuilt = rebuild::rebuild(store, url, (cursor, projector), true).await;

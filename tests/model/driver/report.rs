@@ -6,32 +6,18 @@ use firsthand_model::Outcome;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// From so many operations on, a run must have seen everything below.
-const THOROUGH: u64 = 3_000;
-/// What a thorough run must have refused.
-const REFUSALS: &[&str] = &[
-    "insufficient_credits",
-    "job_not_active",
-    "job_full",
-    "already_accepted",
-    "too_many_workers",
-    "wrong_submission_status",
-    "window_over",
-    "wrong_file_count",
-    "too_early",
-    "not_found",
-    "not_completed",
-    "amount_out_of_range",
-    "amount_mismatch",
-    "not_paid",
-    "phone_already_verified",
-    "free_tier_job_limit",
-];
-/// What a thorough run must have done.
-const DONE: &[&str] = &[
-    "Verify", "Give", "Open", "Pay", "Fail", "Reverse", "Create", "Cancel", "Rate", "Deadline",
-    "Accept", "Upload", "Withdraw", "TimeOut", "Score", "Expire", "Announce",
-];
+/// From so many operations on, a run must have done everything below.
+const LONG: u64 = 3_000;
+/// From so many on, it must also have been refused for each of these reasons.
+const THOROUGH: u64 = 20_000;
+const REFUSALS: &str = "insufficient_credits job_not_active job_full already_accepted \
+    too_many_workers wrong_submission_status window_over wrong_file_count too_early not_found \
+    not_completed already_rated amount_out_of_range amount_mismatch not_paid \
+    phone_already_verified free_tier_job_limit";
+const DONE: &str = "Verify Give Open Pay Fail Reverse Create Cancel Rate Deadline Accept Upload \
+    Withdraw TimeOut Score Expire Announce";
+const TRANSACTIONS: &str = "free_tier bonus purchase adjustment hold deduction refund expiration \
+    chargeback";
 
 /// Writes the ids of something that was printed for programmers as they stand in the log.
 pub fn with_ids(shown: &str) -> String {
@@ -51,9 +37,20 @@ pub struct Counts {
     done: BTreeMap<String, u64>,
     nothing: u64,
     refused: BTreeMap<String, u64>,
+    transactions: BTreeMap<String, u64>,
+}
+
+/// The names that were never counted.
+fn never(names: &'static str, counted: &BTreeMap<String, u64>) -> Vec<&'static str> {
+    names.split(' ').filter(|name| !counted.contains_key(*name)).collect()
 }
 
 impl Counts {
+    /// Counts a transaction that both sides have.
+    pub fn transaction(&mut self, kind: &str) {
+        *self.transactions.entry(kind.to_owned()).or_default() += 1;
+    }
+
     /// Counts an operation that was answered.
     pub fn count(&mut self, operation: &Operation, outcome: &Outcome) {
         let counter = match outcome {
@@ -97,23 +94,22 @@ impl Run {
         let positions: i64 = self.seen.values().map(|(position, _)| position).sum();
         println!(
             "{} operations of seed {} in {took:.1?}, {positions} events, {} books, {extensions} \
-             lots extended\ndone: {:?}\nnothing to do: {}\nrefused: {:?}",
+             lots extended\ndone: {:?}\nnothing to do: {}\nrefused: {:?}\ntransactions: {:?}",
             self.done,
             self.seed,
             self.accounts.len(),
             self.counts.done,
             self.counts.nothing,
-            self.counts.refused
+            self.counts.refused,
+            self.counts.transactions
         );
-        if self.done >= THOROUGH {
-            let missing = |names: &[&'static str], counted: &BTreeMap<String, u64>| {
-                names.iter().filter(|name| !counted.contains_key(**name)).copied().collect()
-            };
-            let never: Vec<&str> = missing(DONE, &self.counts.done);
-            assert!(never.is_empty(), "never done: {never:?}");
-            let never: Vec<&str> = missing(REFUSALS, &self.counts.refused);
-            assert!(never.is_empty(), "never refused: {never:?}");
+        if self.done >= LONG {
+            assert_eq!(never(DONE, &self.counts.done), [""; 0], "never done");
+            assert_eq!(never(TRANSACTIONS, &self.counts.transactions), [""; 0], "never booked");
             assert!(extensions > 0, "no lot was ever extended");
+        }
+        if self.done >= THOROUGH {
+            assert_eq!(never(REFUSALS, &self.counts.refused), [""; 0], "never refused");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A run: executes operations, one by one and in bursts, and has the model follow the order that the ledger chose.
 
 use crate::operations::{Operation, code};
-use crate::plan::{Planner, leap, step};
+use crate::plan::{Planner, brink, leap, step};
 use crate::report::{Counts, with_ids};
 use crate::world::World;
 use firsthand_domain::api_keys::{CreateApiKey, Scopes};
@@ -168,16 +168,16 @@ impl Run {
     /// Some operations, most of them on one book; then time passes, and perhaps timers fire.
     pub async fn session(&mut self, most: u64) {
         let focus = self.any_account();
-        for _ in 0..self.random.random_range(5..50) {
+        for _ in 0..self.random.random_range(10..60) {
             if self.done >= most {
                 return;
             }
-            let burst = self.random.random_ratio(1, 12);
-            let count = if burst { self.random.random_range(2..=12) } else { 1 };
-            let spread = burst && self.random.random();
+            let burst = self.random.random_ratio(1, 6);
+            let count = if burst { self.random.random_range(2..=10) } else { 1 };
+            let spread = burst && self.random.random_ratio(1, 4);
             let mut tries = Vec::new();
             for _ in 0..count {
-                let other = spread || self.random.random_ratio(1, 8);
+                let other = spread || self.random.random_ratio(1, 20);
                 let account = if other { self.any_account() } else { focus };
                 tries.push((account, self.planned(account)));
             }
@@ -194,12 +194,8 @@ impl Run {
     /// Time passes: a little, or just up to when something falls due.
     fn pass(&mut self, focus: usize) {
         let now = self.time_in(self.accounts[focus].part);
-        let (book, slot, workers) = (&self.accounts[focus].model, Slot::of(Ulid(0)), &[][..]);
-        let to = if self.random.random_ratio(1, 40) {
-            Planner { random: &mut self.random, book, slot, workers, now }.brink()
-        } else {
-            None
-        };
+        let near = self.random.random_ratio(1, 60);
+        let to = brink(&mut self.random, &self.accounts[focus].model, now).filter(|_| near);
         let to = to.unwrap_or_else(|| self.world.now() + step(&mut self.random));
         self.world.move_to(to);
     }
@@ -311,7 +307,7 @@ impl Run {
         for part in self.world.ledger.store().all_parts() {
             loop {
                 let position = self.seen[&part].0;
-                self.world.reach(&self.world.reactors, part, position).await;
+                self.world.catch_up(&self.world.reactors, part, position).await;
                 let (store, now) = (self.world.ledger.store(), self.world.now());
                 let due = tasks::due_timers(store, part, now, TIMERS).await.expect("timers");
                 if due.is_empty() {

@@ -25,12 +25,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct World {
     /// The ledger.
     pub ledger: Ledger,
-    /// What buyers read.
-    pub read_models: Arc<Follower>,
-    /// What is owed and what falls due.
-    pub reactors: Arc<Follower>,
-    /// What buyers are told.
-    pub feed: Arc<Follower>,
+    /// What is owed and what falls due. It follows when it is asked to.
+    pub reactors: Follower,
+    /// What buyers are told. It follows when it is asked to.
+    pub feed: Follower,
+    /// What buyers read. It follows the ledger all the time, as in the service.
+    read_models: Arc<Follower>,
     /// The database, as its owner.
     pub owner_url: String,
     /// A connection of the owner.
@@ -73,15 +73,13 @@ impl World {
             .await
             .expect("a ledger");
         let pace = Pace::default();
-        let read_models = Follower::new(&store, CURSOR, READ_MODELS, &pace);
+        let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS, &pace));
         let reactors = Follower::new(&store, REACTOR_CURSOR, REACTORS, &pace);
-        let feed = Follower::new(&store, FEED_CURSOR, FEED, &Pace::default());
-        let [read_models, reactors, feed] = [read_models, reactors, feed].map(Arc::new);
-        for follower in [&read_models, &reactors, &feed] {
-            for part in store.all_parts() {
-                let (ledger, follower, stop) = (ledger.clone(), Arc::clone(follower), stop.clone());
-                tracker.spawn(async move { follower.follow(&ledger, part, &stop).await });
-            }
+        let feed = Follower::new(&store, FEED_CURSOR, FEED, &pace);
+        for part in store.all_parts() {
+            let (ledger, follower) = (ledger.clone(), Arc::clone(&read_models));
+            let stop = stop.clone();
+            tracker.spawn(async move { follower.follow(&ledger, part, &stop).await });
         }
         Self {
             ledger,
@@ -116,10 +114,22 @@ impl World {
         read::events_after(&mut transaction, part, after, 100_000).await.expect("events")
     }
 
-    /// Waits until a follower has reached a position.
-    pub async fn reach(&self, follower: &Follower, part: i16, position: i64) {
-        let reached = follower.reach(self.ledger.store(), part, position, PATIENCE).await;
-        assert!(reached.expect("the cursor is read"), "a follower stands still in part {part}");
+    /// Waits until the read models have reached a position.
+    pub async fn reach(&self, part: i16, position: i64) {
+        let store = self.ledger.store();
+        let reached = self.read_models.reach(store, part, position, PATIENCE).await;
+        assert!(reached.expect("the cursor is read"), "the follower stands still in part {part}");
+    }
+
+    /// Has a follower go on up to a position.
+    pub async fn catch_up(&self, follower: &Follower, part: i16, position: i64) {
+        let mut idle = 0;
+        while follower.position(part) < position {
+            let projected = follower.step(self.ledger.store(), part).await.expect("rows");
+            // The first step of a new part only makes its cursor.
+            idle += u32::from(projected == 0);
+            assert!(idle < 3, "the follower stands still in part {part}");
+        }
     }
 }
 
