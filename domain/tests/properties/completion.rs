@@ -66,3 +66,35 @@ fn a_job_of_seven_files_is_completed_to_the_cent_at_every_price() {
         complete(price, 7, u32::try_from(1 + price % 5).unwrap());
     }
 }
+
+/// Cancels a job of seven files after some were approved: workers, platform and refund are its escrow.
+fn cancel_after(approved: i64, price: i64) {
+    let mut shop = Shop::poor();
+    shop.credit(price * 3, LotOrigin::FreeTier, Some(shop.in_days(10)));
+    shop.credit(price * 4, LotOrigin::Purchase, None);
+    let job = shop.create(asks(price, 7, 1));
+    for turn in 0..approved {
+        let worker = usize::try_from(turn).unwrap() % shop.workers.len();
+        let submission = shop.submit(job, worker);
+        shop.score(submission, 1, 3).unwrap();
+    }
+    shop.cancel(job).unwrap();
+    let mut ledger = Ledger::default();
+    ledger.book(shop.world.log()).unwrap();
+    let balance = |account| ledger.balance(shop.book, account);
+    let earned: i64 =
+        shop.workers.iter().map(|worker| balance(Account::WorkerPayable(*worker))).sum();
+    let refund = shop.job(job).escrow.refunded.get();
+    assert_eq!(earned, share(price) * approved, "workers at {price}");
+    assert_eq!(refund, price * (7 - approved), "the refund at {price}");
+    assert_eq!(earned + balance(Account::PlatformRevenue) + refund, price * 7, "all at {price}");
+    assert_eq!(balance(Account::Escrow(job)), 0, "escrow at {price}");
+    assert_eq!((shop.available(), shop.account().held), (refund, Cents::ZERO));
+}
+
+#[test]
+fn what_a_job_of_seven_files_held_is_shared_out_to_the_cent_at_every_price() {
+    for price in 10..=50_000 {
+        cancel_after(price % 7, price);
+    }
+}

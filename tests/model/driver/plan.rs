@@ -25,6 +25,8 @@ pub struct Planner<'a> {
     pub book: &'a Model,
     /// Where its ids live.
     pub slot: Slot,
+    /// Whether it lives on the free grant alone.
+    pub frugal: bool,
     /// Who works.
     pub workers: &'a [WorkerId],
     /// The time.
@@ -65,6 +67,9 @@ impl Planner<'_> {
         loop {
             let chosen = match self.random.random_range(0..100) {
                 0 => (!self.book.sandbox).then(|| Operation::Verify { lot: self.lot() }),
+                1..=10 if self.frugal => {
+                    (!self.book.verified).then(|| Operation::Verify { lot: self.lot() })
+                }
                 1..=3 => Some(self.give()),
                 4..=6 => Some(self.open()),
                 7..=10 => self.pay(),
@@ -144,6 +149,7 @@ impl Planner<'_> {
         };
         // Sometimes all that there is, or a cent more.
         let spendable = self.book.spendable(self.now);
+        let price = if self.odd() { price } else { price.min((spendable / files).max(10)) };
         let (files, price) = match self.random.random_range(0..12) {
             0 if (10..=50_000).contains(&spendable) => (1, spendable),
             1 if (10..50_000).contains(&spendable) => (1, spendable + 1),
@@ -240,12 +246,20 @@ impl Planner<'_> {
 
 /// The next moment at which something of a book falls due, or one microsecond beside it.
 pub fn brink(random: &mut StdRng, book: &Model, now: i64) -> Option<i64> {
-    let lots = book.lots.values().filter(|lot| lot.remaining + lot.held > 0);
     let jobs = book.jobs.values().filter(|job| job.active());
     let submissions = book.submissions.values().filter(|submission| submission.active());
-    let ends = lots.filter_map(|lot| lot.expires_at);
-    let ends = ends.chain(jobs.filter_map(|job| job.deadline));
+    let ends = jobs.filter_map(|job| job.deadline);
     let ends = ends.chain(submissions.map(|submission| submission.due));
+    beside(random, ends, now)
+}
+
+/// The same of a book's lots: months may pass until then.
+pub fn next_expiry(random: &mut StdRng, book: &Model, now: i64) -> Option<i64> {
+    let lots = book.lots.values().filter(|lot| lot.remaining > 0);
+    beside(random, lots.filter_map(|lot| lot.expires_at), now)
+}
+
+fn beside(random: &mut StdRng, ends: impl Iterator<Item = i64>, now: i64) -> Option<i64> {
     let next = ends.filter(|end| *end > now + 1).min()?;
     Some(next + random.random_range(-1..=1))
 }

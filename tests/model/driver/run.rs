@@ -1,7 +1,7 @@
 //! A run: executes operations, one by one and in bursts, and has the model follow the order that the ledger chose.
 
 use crate::operations::{Operation, code};
-use crate::plan::{Planner, brink, leap, step};
+use crate::plan::{Planner, brink, leap, next_expiry, step};
 use crate::report::{Counts, with_ids};
 use crate::world::World;
 use firsthand_domain::api_keys::{CreateApiKey, Scopes};
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use ulid::Ulid;
 
-/// Organizations; every fourth has a sandbox too.
+/// Organizations; every fourth has a sandbox too, and every fourth spends the free grant alone.
 const ORGANIZATIONS: usize = 32;
 /// Books that every second session is about.
 const HOT: usize = 4;
@@ -37,6 +37,8 @@ pub struct Account {
     pub book: Book,
     /// The part that it lives in.
     pub part: i16,
+    /// Whether it lives on the free grant alone.
+    frugal: bool,
     /// The model of it.
     pub model: Model,
     /// What was tried last.
@@ -92,6 +94,7 @@ impl Run {
         for number in 0..ORGANIZATIONS {
             let id = OrganizationId::new(Ulid(run.random.random()));
             run.sign_up(id, number % 4 == 1).await;
+            run.accounts.last_mut().expect("a book").frugal = number % 4 == 3;
         }
         run
     }
@@ -140,7 +143,7 @@ impl Run {
         self.seen.insert(part, (last.position, last.recorded_at));
         let (model, recent) = (Model::default(), VecDeque::new());
         self.compared.insert(self.accounts.len(), 0);
-        self.accounts.push(Account { book, part, model, recent });
+        self.accounts.push(Account { book, part, frugal: false, model, recent });
         at
     }
 
@@ -156,8 +159,8 @@ impl Run {
             Book::Organization(id, _) => id.ulid(),
             Book::Worker(id) => id.ulid(),
         });
-        let (book, workers) = (&account.model, &self.workers);
-        Planner { random: &mut self.random, book, slot, workers, now }.next()
+        let (book, workers, frugal) = (&account.model, &self.workers, account.frugal);
+        Planner { random: &mut self.random, book, slot, frugal, workers, now }.next()
     }
 
     fn any_account(&mut self) -> usize {
@@ -165,9 +168,15 @@ impl Run {
         self.random.random_range(0..among)
     }
 
-    /// Some operations, most of them on one book; then time passes, and perhaps timers fire.
+    /// Some operations, most of them on one book; then time passes, and perhaps timers fire. Now and then a session
+    /// begins just when a lot of its book expires.
     pub async fn session(&mut self, most: u64) {
         let focus = self.any_account();
+        if self.random.random_ratio(1, 6) {
+            let (book, now) = (&self.accounts[focus].model, self.world.now());
+            let at = next_expiry(&mut self.random, book, now);
+            self.world.move_to(at.unwrap_or(now));
+        }
         for _ in 0..self.random.random_range(10..60) {
             if self.done >= most {
                 return;

@@ -52,6 +52,8 @@ pub struct Book {
     pub running: (Amount, Amount),
     /// How many lots were extended, because they had lapsed when money came back to them.
     pub extensions: u64,
+    /// The sum of all postings to each account that nobody has taken away yet.
+    pub posted: BTreeMap<String, Amount>,
     /// The sum of all postings to each account.
     pub accounts: BTreeMap<String, Amount>,
 }

@@ -81,7 +81,9 @@ pub fn shares(price: Amount) -> (Amount, Amount) {
 impl Book {
     /// Adds to an account.
     pub(crate) fn post(&mut self, account: &str, amount: Amount) {
-        *self.accounts.entry(account.to_owned()).or_default() += amount;
+        for sums in [&mut self.posted, &mut self.accounts] {
+            *sums.entry(account.to_owned()).or_default() += amount;
+        }
     }
 
     /// Records a movement with the balances that it leaves.
