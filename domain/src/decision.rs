@@ -1,13 +1,17 @@
 //! How a command is decided: purely, over as many streams of one part as it needs (design D4).
 
 use crate::api_keys::ApiKey;
+use crate::appeals::Appeal;
 use crate::credits::CreditAccount;
+use crate::earnings::Earnings;
 use crate::event::Event;
 use crate::ids::{
-    ApiKeyId, Book, JobId, OrganizationId, PurchaseId, StreamId, SubmissionId, WorkerId,
+    ApiKeyId, AppealId, Book, JobId, OrganizationId, PayoutId, PurchaseId, StreamId, SubmissionId,
+    WorkerId,
 };
 use crate::jobs::Job;
 use crate::organizations::Organization;
+use crate::payouts::Payout;
 use crate::purchases::Purchase;
 use crate::rejection::Rejection;
 use crate::state::State;
@@ -112,6 +116,10 @@ readers! {
     submission(id: SubmissionId) -> Submission(Submission), StreamId::Submission(id), "submission";
     /// Returns a purchase that was opened.
     purchase(id: PurchaseId) -> Purchase(Purchase), StreamId::Purchase(id), "purchase";
+    /// Returns a payout that was opened.
+    payout(id: PayoutId) -> Payout(Payout), StreamId::Payout(id), "payout";
+    /// Returns an appeal that was made.
+    appeal(id: AppealId) -> Appeal(Appeal), StreamId::Appeal(id), "appeal";
     /// Returns a worker that exists.
     worker(id: WorkerId) -> Worker(Worker), StreamId::Worker(id), "worker";
 }
@@ -121,6 +129,14 @@ pub fn credits(view: &dyn View, book: Book) -> Result<&CreditAccount, Rejection>
     match view.state(book.stream()) {
         Some(State::Credits(account)) => Ok(account),
         _ => Err(Rejection::NotFound { kind: "credit account" }),
+    }
+}
+
+/// Returns what a worker has earned; an empty account if nothing was ever booked.
+pub fn earnings(view: &dyn View, id: WorkerId) -> Result<&Earnings, Rejection> {
+    match view.state(StreamId::Earnings(id)) {
+        Some(State::Earnings(earnings)) => Ok(earnings),
+        _ => Err(Rejection::NotFound { kind: "earnings" }),
     }
 }
 

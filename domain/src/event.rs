@@ -5,9 +5,12 @@
 //! upcaster in the event store.
 
 use crate::api_keys::ApiKeyEvent;
+use crate::appeals::AppealEvent;
 use crate::credits::CreditEvent;
+use crate::earnings::EarningsEvent;
 use crate::jobs::JobEvent;
 use crate::organizations::OrganizationEvent;
+use crate::payouts::PayoutEvent;
 use crate::purchases::PurchaseEvent;
 use crate::submissions::SubmissionEvent;
 use crate::webhook_endpoints::WebhookEndpointEvent;
@@ -118,4 +121,7 @@ union! {
     Worker(WorkerEvent),
     WebhookEndpoint(WebhookEndpointEvent),
     Purchase(PurchaseEvent),
+    Earnings(EarningsEvent),
+    Payout(PayoutEvent),
+    Appeal(AppealEvent),
 }

@@ -150,6 +150,12 @@ ids! {
     ReplayId = "rpl_",
     /// A purchase of credits.
     PurchaseId = "pur_",
+    /// A payout to a worker.
+    PayoutId = "pay_",
+    /// A run of payouts to many workers.
+    PayoutBatchId = "pob_",
+    /// A worker's appeal against a strike.
+    AppealId = "apl_",
     /// A value that is kept sealed outside the log.
     SealId = "seal_",
 }
@@ -269,6 +275,12 @@ pub enum StreamId {
     WebhookEndpoint(WebhookEndpointId),
     /// A purchase.
     Purchase(PurchaseId),
+    /// What a worker has earned.
+    Earnings(WorkerId),
+    /// A payout.
+    Payout(PayoutId),
+    /// An appeal.
+    Appeal(AppealId),
 }
 
 impl StreamId {
@@ -279,9 +291,11 @@ impl StreamId {
             Self::ApiKey(id) => id.slot(),
             Self::Job(id) => id.slot(),
             Self::Submission(id) => id.slot(),
-            Self::Worker(id) => id.slot(),
+            Self::Worker(id) | Self::Earnings(id) => id.slot(),
             Self::WebhookEndpoint(id) => id.slot(),
             Self::Purchase(id) => id.slot(),
+            Self::Payout(id) => id.slot(),
+            Self::Appeal(id) => id.slot(),
         }
     }
 
@@ -296,11 +310,15 @@ impl StreamId {
             Self::Worker(_) => "worker",
             Self::WebhookEndpoint(_) => "webhook_endpoint",
             Self::Purchase(_) => "purchase",
+            Self::Earnings(_) => "earnings",
+            Self::Payout(_) => "payout",
+            Self::Appeal(_) => "appeal",
         }
     }
 }
 
 const CREDITS_PREFIX: &str = "credits:";
+const EARNINGS_PREFIX: &str = "earnings:";
 
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -315,6 +333,9 @@ impl fmt::Display for StreamId {
             Self::Worker(id) => id.fmt(f),
             Self::WebhookEndpoint(id) => id.fmt(f),
             Self::Purchase(id) => id.fmt(f),
+            Self::Earnings(id) => write!(f, "{EARNINGS_PREFIX}{id}"),
+            Self::Payout(id) => id.fmt(f),
+            Self::Appeal(id) => id.fmt(f),
         }
     }
 }
@@ -328,6 +349,9 @@ impl FromStr for StreamId {
                 Book::Worker(_) => Err(InvalidId("stream")),
             };
         }
+        if let Some(worker) = text.strip_prefix(EARNINGS_PREFIX) {
+            return worker.parse().map(Self::Earnings);
+        }
         match text.split_once('_').map(|(prefix, _)| prefix) {
             Some("org") => text.parse().map(Self::Organization),
             Some("key") => text.parse().map(Self::ApiKey),
@@ -336,6 +360,8 @@ impl FromStr for StreamId {
             Some("wkr") => text.parse().map(Self::Worker),
             Some("we") => text.parse().map(Self::WebhookEndpoint),
             Some("pur") => text.parse().map(Self::Purchase),
+            Some("pay") => text.parse().map(Self::Payout),
+            Some("apl") => text.parse().map(Self::Appeal),
             _ => Err(InvalidId("stream")),
         }
     }
@@ -367,6 +393,8 @@ mod tests {
         assert_eq!(StreamId::Job(job).to_string().parse(), Ok(StreamId::Job(job)));
         let credits = StreamId::Credits(org, Environment::Test);
         assert_eq!(credits.to_string().parse(), Ok(credits));
+        let earnings = StreamId::Earnings(WorkerId::new(Ulid(77)));
+        assert_eq!(earnings.to_string().parse(), Ok(earnings));
     }
 
     #[test]

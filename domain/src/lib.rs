@@ -12,8 +12,10 @@
 )]
 
 pub mod api_keys;
+pub mod appeals;
 pub mod credits;
 pub mod decision;
+pub mod earnings;
 pub mod event;
 pub mod ids;
 pub mod jobs;
@@ -21,6 +23,7 @@ pub mod media;
 pub mod merkle;
 pub mod money;
 pub mod organizations;
+pub mod payouts;
 pub mod purchases;
 pub mod rejection;
 pub mod scoring;

@@ -1,6 +1,6 @@
 //! Why a rule refused a command: one closed list, data instead of sentences.
 
-use crate::ids::LotId;
+use crate::ids::{LotId, PayoutId};
 use crate::money::Cents;
 use crate::time::Timestamp;
 
@@ -107,6 +107,43 @@ pub enum Rejection {
     /// The purchase is not paid, so nothing can go back.
     #[error("the purchase is not paid")]
     NotPaid,
+    /// Less can be paid out than a payout must have.
+    #[error("a payout has {minimum} or more; {available} can be paid out")]
+    PayoutBelowMinimum {
+        /// The least that a payout may have.
+        minimum: Cents,
+        /// What can be paid out.
+        available: Cents,
+    },
+    /// More was asked for than can be paid out.
+    #[error("{requested} were asked for, {available} can be paid out")]
+    InsufficientEarnings {
+        /// What was asked for.
+        requested: Cents,
+        /// What can be paid out.
+        available: Cents,
+    },
+    /// A payout of the worker is under way; there is one at a time.
+    #[error("a payout is under way: {payout_id}")]
+    PayoutInFlight {
+        /// That payout.
+        payout_id: PayoutId,
+    },
+    /// The worker has named no account to pay to.
+    #[error("no payout account is set")]
+    NoPayoutAccount,
+    /// The payout has its outcome, and it is another one.
+    #[error("the payout is {status}")]
+    PayoutSettled {
+        /// The outcome.
+        status: &'static str,
+    },
+    /// The strike was appealed before.
+    #[error("this strike was appealed already")]
+    AlreadyAppealed,
+    /// The appeal is decided.
+    #[error("the appeal is decided already")]
+    AlreadyDecided,
     /// What the command would change is no longer as the client saw it.
     #[error("the resource is no longer as If-Match names it")]
     PreconditionFailed,
@@ -138,6 +175,10 @@ impl Rejection {
             | Self::WorkerSuspended { .. }
             | Self::NotCompleted
             | Self::NotPaid
+            | Self::PayoutBelowMinimum { .. }
+            | Self::InsufficientEarnings { .. }
+            | Self::PayoutInFlight { .. }
+            | Self::NoPayoutAccount
             | Self::TooEarly => true,
             Self::NotFound { .. }
             | Self::AlreadyExists { .. }
@@ -154,6 +195,9 @@ impl Rejection {
             | Self::LastManagingKey
             | Self::EndpointDisabled
             | Self::AmountMismatch { .. }
+            | Self::PayoutSettled { .. }
+            | Self::AlreadyAppealed
+            | Self::AlreadyDecided
             | Self::PreconditionFailed
             | Self::InvalidSetting { .. }
             | Self::OutOfBalance { .. } => false,

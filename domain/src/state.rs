@@ -1,11 +1,14 @@
 //! The state of any stream: what its events so far amount to.
 
 use crate::api_keys::ApiKey;
+use crate::appeals::Appeal;
 use crate::credits::CreditAccount;
+use crate::earnings::Earnings;
 use crate::event::Event;
 use crate::ids::StreamId;
 use crate::jobs::Job;
 use crate::organizations::Organization;
+use crate::payouts::Payout;
 use crate::purchases::Purchase;
 use crate::submissions::Submission;
 use crate::webhook_endpoints::WebhookEndpoint;
@@ -68,6 +71,9 @@ states! {
     Worker(Worker, StreamId::Worker(_)),
     WebhookEndpoint(WebhookEndpoint, StreamId::WebhookEndpoint(_)),
     Purchase(Purchase, StreamId::Purchase(_)),
+    Earnings(Earnings, StreamId::Earnings(_)),
+    Payout(Payout, StreamId::Payout(_)),
+    Appeal(Appeal, StreamId::Appeal(_)),
 }
 
 /// What lists can be filtered by without reading the state: columns of the state's row.
@@ -103,9 +109,17 @@ impl State {
             Self::Purchase(purchase) => {
                 Listed { status: Some(purchase.status.as_str()), ..Listed::default() }
             }
-            Self::ApiKey(_) | Self::Organization(_) | Self::Credits(_) | Self::Worker(_) => {
-                Listed::default()
+            Self::Payout(payout) => {
+                Listed { status: Some(payout.status.as_str()), ..Listed::default() }
             }
+            Self::Appeal(appeal) => {
+                Listed { status: Some(appeal.status.as_str()), ..Listed::default() }
+            }
+            Self::ApiKey(_)
+            | Self::Organization(_)
+            | Self::Credits(_)
+            | Self::Worker(_)
+            | Self::Earnings(_) => Listed::default(),
         }
     }
 }
@@ -151,4 +165,7 @@ cqrs_aggregate! {
     Worker = "worker", Worker;
     WebhookEndpoint = "webhook_endpoint", WebhookEndpoint;
     Purchase = "purchase", Purchase;
+    Earnings = "earnings", Earnings;
+    Payout = "payout", Payout;
+    Appeal = "appeal", Appeal;
 }

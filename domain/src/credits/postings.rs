@@ -3,7 +3,7 @@
 //! No account is shared between books (design D10); the platform's totals are projections.
 
 use super::events::{CreditEvent, CreditsChargedBack, Draw, LotOrigin};
-use crate::ids::{JobId, LotId, WorkerId};
+use crate::ids::{JobId, LotId, PayoutId, WorkerId};
 use crate::money::Cents;
 use std::fmt;
 
@@ -26,6 +26,14 @@ pub enum Account {
     PaymentClearing,
     /// What customers owe us whose spent money went back to them.
     Receivable,
+    /// In a worker's own book: the other side of what buyers' books owe the worker.
+    WorkerSettlement,
+    /// In a worker's own book: what the worker has earned and was not paid yet.
+    Earnings,
+    /// In a worker's own book: what is on its way to the worker.
+    PayoutTransit(PayoutId),
+    /// In a worker's own book: what the payment provider paid the worker for us.
+    PayoutClearing,
 }
 
 impl Account {
@@ -40,6 +48,10 @@ impl Account {
             Self::Breakage => "breakage",
             Self::PaymentClearing => "payment_clearing",
             Self::Receivable => "receivable",
+            Self::WorkerSettlement => "worker_settlement",
+            Self::Earnings => "earnings",
+            Self::PayoutTransit(_) => "payout_transit",
+            Self::PayoutClearing => "payout_clearing",
         }
     }
 }
@@ -50,11 +62,15 @@ impl fmt::Display for Account {
             Self::Available(lot) => write!(f, "available:{lot}"),
             Self::Escrow(job) => write!(f, "escrow:{job}"),
             Self::WorkerPayable(worker) => write!(f, "worker_payable:{worker}"),
+            Self::PayoutTransit(payout) => write!(f, "payout_transit:{payout}"),
             Self::PlatformRevenue
             | Self::Promotions
             | Self::Breakage
             | Self::PaymentClearing
-            | Self::Receivable => f.write_str(self.kind()),
+            | Self::Receivable
+            | Self::WorkerSettlement
+            | Self::Earnings
+            | Self::PayoutClearing => f.write_str(self.kind()),
         }
     }
 }
@@ -72,6 +88,10 @@ pub fn ledger_branch(kind: &str) -> String {
         "breakage" => "Income:Breakage".to_owned(),
         "payment_clearing" => "Assets:Payment-Clearing".to_owned(),
         "receivable" => "Assets:Receivable".to_owned(),
+        "worker_settlement" => "Liabilities:Workers-Settled".to_owned(),
+        "earnings" => "Liabilities:Earnings".to_owned(),
+        "payout_transit" => "Liabilities:Payouts-In-Transit".to_owned(),
+        "payout_clearing" => "Assets:Payout-Clearing".to_owned(),
         other => format!("Equity:Unclassified:{}", title(other)),
     }
 }
@@ -205,6 +225,10 @@ mod tests {
             Account::Breakage,
             Account::PaymentClearing,
             Account::Receivable,
+            Account::WorkerSettlement,
+            Account::Earnings,
+            Account::PayoutTransit(PayoutId::default()),
+            Account::PayoutClearing,
         ];
         for account in &all {
             match account {
@@ -215,7 +239,11 @@ mod tests {
                 | Account::Promotions
                 | Account::Breakage
                 | Account::PaymentClearing
-                | Account::Receivable => (),
+                | Account::Receivable
+                | Account::WorkerSettlement
+                | Account::Earnings
+                | Account::PayoutTransit(_)
+                | Account::PayoutClearing => (),
             }
         }
         all

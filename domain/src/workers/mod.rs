@@ -4,12 +4,14 @@
 mod events;
 mod record;
 mod register;
+mod standing;
 mod state;
 
 pub use events::{
-    WorkerBanned, WorkerEvent, WorkerRegistered, WorkerStrikeIssued, WorkerSubmissionEnded,
-    WorkerSuspended,
+    WorkerBanned, WorkerEvent, WorkerRegistered, WorkerReinstated, WorkerStrikeAppealed,
+    WorkerStrikeDecided, WorkerStrikeIssued, WorkerSubmissionEnded, WorkerSuspended,
 };
 pub use record::RecordOutcome;
 pub use register::RegisterWorker;
-pub use state::{Standing, Worker};
+pub use standing::{Standing, standing};
+pub use state::{Strike, StrikeStatus, Worker};

@@ -3,21 +3,14 @@
 use super::events::{
     WorkerBanned, WorkerEvent, WorkerStrikeIssued, WorkerSubmissionEnded, WorkerSuspended,
 };
-use super::state::Standing;
+use super::standing::{Standing, standing};
+use super::state::Worker;
 use crate::decision::{self, Changes, Command, Context, View, need};
+use crate::earnings::{EarningsEvent, Pay, earn};
 use crate::ids::{Book, StreamId, SubmissionId, WorkerId};
 use crate::money::Cents;
 use crate::rejection::Rejection;
-use crate::time::Span;
-
-/// Strikes count for this long (spec section 5).
-const STRIKE_WINDOW: Span = Span::days(30);
-/// So many strikes suspend.
-const STRIKES_TO_SUSPEND: usize = 3;
-/// So many strikes ban.
-const STRIKES_TO_BAN: usize = 5;
-/// How long a suspension lasts.
-const SUSPENSION: Span = Span::days(7);
+use crate::submissions::RejectionCode;
 
 /// Carries the end of a submission from the buyer's part of the log to the worker's. Executed once
 /// for each submission: the caller gives it an idempotency key.
@@ -27,12 +20,10 @@ pub struct RecordOutcome {
     pub worker_id: WorkerId,
     /// The submission that ended.
     pub submission_id: SubmissionId,
-    /// Whether it was approved.
-    pub approved: bool,
-    /// What it earned.
-    pub earned: Cents,
-    /// Whether it gives a strike.
-    pub strike: bool,
+    /// What it earned, if it was approved.
+    pub pay: Option<Pay>,
+    /// Why it gives a strike, if it does.
+    pub strike: Option<RejectionCode>,
 }
 
 impl Command for RecordOutcome {
@@ -43,35 +34,69 @@ impl Command for RecordOutcome {
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
         let mut missing = Vec::new();
         need(view, StreamId::Worker(self.worker_id), &mut missing);
+        need(view, StreamId::Earnings(self.worker_id), &mut missing);
         missing
     }
 
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let worker = decision::worker(view, self.worker_id)?;
         let stream = StreamId::Worker(self.worker_id);
+        let mut earned = None;
+        if let Some(pay) = &self.pay {
+            let earnings = decision::earnings(view, self.worker_id)?;
+            earned = earn(earnings, self.worker_id, self.submission_id, pay, context.now);
+            if earned.is_none() {
+                // It is booked.
+                return Ok(Changes::none());
+            }
+        }
         let ended = WorkerSubmissionEnded {
             submission_id: self.submission_id,
-            approved: self.approved,
-            earned_cents: self.earned,
+            approved: self.pay.is_some(),
+            earned_cents: earned.as_ref().map_or(Cents::ZERO, |earned| earned.amount_cents),
         };
         let mut changes = Changes::none().append(stream, WorkerEvent::SubmissionEnded(ended));
-        if !self.strike {
-            return Ok(changes);
+        if let Some(earned) = earned {
+            changes.push(StreamId::Earnings(self.worker_id), EarningsEvent::Earned(earned));
         }
-        let strike = WorkerStrikeIssued { submission_id: self.submission_id, at: context.now };
-        changes.push(stream, WorkerEvent::StrikeIssued(strike));
-        let since = context.now.before(STRIKE_WINDOW);
-        let earlier = worker.strikes.iter().filter(|at| **at > since).count();
-        let strikes = earlier.saturating_add(1);
-        if worker.standing == Standing::Banned {
-            return Ok(changes);
-        }
-        if strikes >= STRIKES_TO_BAN {
-            changes.push(stream, WorkerEvent::Banned(WorkerBanned { at: context.now }));
-        } else if strikes >= STRIKES_TO_SUSPEND {
-            let until = context.now.after(SUSPENSION);
-            changes.push(stream, WorkerEvent::Suspended(WorkerSuspended { until }));
+        if let Some(code) = self.strike
+            && worker.strike(self.submission_id).is_none()
+        {
+            self.strike(&mut changes, worker, code, context);
         }
         Ok(changes)
+    }
+}
+
+impl RecordOutcome {
+    /// Adds a strike, and what it leads to. A ban is for good.
+    fn strike(
+        &self,
+        changes: &mut Changes,
+        worker: &Worker,
+        code: RejectionCode,
+        context: &Context,
+    ) {
+        let stream = StreamId::Worker(self.worker_id);
+        let submission_id = self.submission_id;
+        let strike = WorkerStrikeIssued { submission_id, code: Some(code), at: context.now };
+        changes.push(stream, WorkerEvent::StrikeIssued(strike));
+        if worker.standing == Standing::Banned {
+            return;
+        }
+        let strikes = worker.counting().map(|strike| strike.at).chain([context.now]);
+        let deserved = standing(strikes);
+        if deserved == worker.standing {
+            return;
+        }
+        match deserved {
+            Standing::Good => (),
+            Standing::Suspended { until } => {
+                changes.push(stream, WorkerEvent::Suspended(WorkerSuspended { until }));
+            }
+            Standing::Banned => {
+                changes.push(stream, WorkerEvent::Banned(WorkerBanned { at: context.now }));
+            }
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn everything(world: &World, model: &Model, ledger: &Ledger) -> Check
         };
         submission(found, wanted).map_err(|error| format!("{id}: {error}"))?;
     }
-    holds(world, model)
+    holds(world, model, ledger)
 }
 
 fn account_balances(book: Book, account: &CreditAccount, wanted: &BookModel) -> Checked {
@@ -210,7 +210,7 @@ fn submission(found: &Submission, wanted: &SubmissionModel) -> Checked {
 }
 
 /// An account counts the jobs that hold money, and what a worker earned is what all books owe.
-fn holds(world: &World, model: &Model) -> Checked {
+fn holds(world: &World, model: &Model, ledger: &Ledger) -> Checked {
     for (book, lots) in &model.books {
         if let Some(State::Credits(account)) = world.state(book.stream()) {
             let active =
@@ -227,6 +227,16 @@ fn holds(world: &World, model: &Model) -> Checked {
                 return Err(format!("{worker} is missing"));
             };
             same(|| format!("{worker}: earned"), &found.earned.get(), &owed)?;
+            let Some(State::Earnings(own)) = world.state(StreamId::Earnings(*worker)) else {
+                return Err(format!("{worker} has no earnings"));
+            };
+            same(|| format!("{worker}: earnings"), &own.earned.get(), &owed)?;
+            // What buyers' books owe is settled in the worker's own.
+            let book = Book::Worker(*worker);
+            let settled = ledger.balance(book, Account::WorkerSettlement);
+            same(|| format!("{worker}: settlement"), &settled, &-owed)?;
+            let booked = ledger.balance(book, Account::Earnings);
+            same(|| format!("{worker}: booked"), &booked, &owed)?;
         }
     }
     Ok(())

@@ -11,10 +11,11 @@ use crate::stored;
 use crate::world::World;
 use firsthand_domain::credits::CreditEvent;
 use firsthand_domain::decision::Changes;
+use firsthand_domain::earnings::{HOLD, Pay};
 use firsthand_domain::ids::{OrganizationId, WorkerId};
 use firsthand_domain::submissions::SubmissionEvent;
 use firsthand_domain::workers::{RecordOutcome, RegisterWorker};
-use firsthand_domain::{Book, Cents, Environment, Event, Rejection, StreamId, Timestamp};
+use firsthand_domain::{Book, Environment, Event, Rejection, StreamId, Timestamp};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
@@ -157,15 +158,22 @@ impl Player {
             else {
                 continue;
             };
-            let (approved, strike, earned) = match event {
-                SubmissionEvent::Approved(approved) => (true, false, approved.worker_cents),
-                SubmissionEvent::Rejected(rejected) => (false, rejected.strike, Cents::ZERO),
+            let (pay, strike) = match event {
+                SubmissionEvent::Approved(approved) => {
+                    let amount = approved.worker_cents;
+                    let (job_id, approved_at) = (approved.job_id, approved.at);
+                    (Some(Pay { job_id, amount, approved_at, hold: HOLD }), None)
+                }
+                SubmissionEvent::Rejected(rejected) => {
+                    (None, rejected.strike.then_some(rejected.code))
+                }
                 _ => continue,
             };
             let one = self.model.submissions.get(&submission_id);
             let worker_id = one.map(|one| one.worker).unwrap_or_default();
-            let outcome = RecordOutcome { worker_id, submission_id, approved, earned, strike };
-            self.world.run(&outcome).map_err(|refused| refused.to_string())?;
+            let outcome = RecordOutcome { worker_id, submission_id, pay, strike };
+            let told = self.world.run(&outcome).map_err(|refused| refused.to_string())?;
+            self.ledger.book(&told)?;
         }
         Ok(())
     }

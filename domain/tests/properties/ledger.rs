@@ -1,6 +1,7 @@
 //! The books as an accountant keeps them: from the postings of every event, and nothing else.
 
 use firsthand_domain::credits::{Account, LotOrigin, postings};
+use firsthand_domain::earnings;
 use firsthand_domain::{Book, Event, StreamId};
 use std::collections::BTreeMap;
 
@@ -14,16 +15,22 @@ impl Ledger {
     /// Books what a command appended.
     pub(crate) fn book(&mut self, events: &[(StreamId, Event)]) -> Result<(), String> {
         for (stream, event) in events {
-            let Event::Credits(event) = event else { continue };
-            let StreamId::Credits(organization, environment) = *stream else {
-                return Err(format!("{event:?} was appended to {stream:?}"));
+            let (book, entry) = match (*stream, event) {
+                (StreamId::Credits(organization, environment), Event::Credits(event)) => {
+                    (Book::Organization(organization, environment), postings(event))
+                }
+                (StreamId::Earnings(worker), Event::Earnings(event)) => {
+                    (Book::Worker(worker), earnings::postings(event))
+                }
+                (_, Event::Credits(_) | Event::Earnings(_)) => {
+                    return Err(format!("{event:?} was appended to {stream:?}"));
+                }
+                _ => continue,
             };
-            let entry = postings(event);
             let sum: i64 = entry.iter().map(|posting| posting.amount.get()).sum();
             if sum != 0 {
                 return Err(format!("postings of {event:?} sum to {sum}: {entry:?}"));
             }
-            let book = Book::Organization(organization, environment);
             for posting in entry {
                 *self.balances.entry((book, posting.account)).or_default() += posting.amount.get();
             }

@@ -27,6 +27,7 @@ mod ledger;
 mod model;
 mod model_lots;
 mod model_work;
+mod payouts;
 mod resolve;
 mod shop;
 mod stored;

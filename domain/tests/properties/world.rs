@@ -1,7 +1,7 @@
 //! The streams of a small installation in memory, and how a command is run against them.
 
 use firsthand_domain::decision::{Changes, Command, Context, View};
-use firsthand_domain::ids::{ApiKeyId, FileId, JobId, LotId, OrganizationId, Slot};
+use firsthand_domain::ids::{ApiKeyId, FileId, JobId, LotId, OrganizationId, PayoutId, Slot};
 use firsthand_domain::ids::{SubmissionId, WorkerId};
 use firsthand_domain::{Event, Rejection, State, StreamId, Timestamp};
 use std::collections::BTreeMap;
@@ -137,6 +137,10 @@ impl World {
 
     pub(crate) fn submission(&mut self, slot: Slot) -> SubmissionId {
         SubmissionId::in_slot(self.mint(), slot)
+    }
+
+    pub(crate) fn payout(&mut self, slot: Slot) -> PayoutId {
+        PayoutId::in_slot(self.mint(), slot)
     }
 
     pub(crate) fn key(&mut self, slot: Slot) -> ApiKeyId {
