@@ -280,7 +280,7 @@ impl ApiError {
                 S::SERVICE_UNAVAILABLE,
                 "service_unavailable",
                 "payments_unavailable",
-                "credits can't be bought here: no payment provider is configured",
+                "no payment provider is configured here",
             ),
             Self::PaymentsFailed(_) => row(
                 S::BAD_GATEWAY,
@@ -328,6 +328,15 @@ impl ApiError {
             })],
             Self::Rejected(Rejection::InvalidSetting { field, message }) => {
                 vec![json!({"field": field, "message": message})]
+            }
+            Self::Rejected(Rejection::PayoutBelowMinimum { minimum, available }) => {
+                vec![json!({"minimum_cents": minimum, "available_cents": available})]
+            }
+            Self::Rejected(Rejection::InsufficientEarnings { requested, available }) => {
+                vec![json!({"requested_cents": requested, "available_cents": available})]
+            }
+            Self::Rejected(Rejection::PayoutInFlight { payout_id }) => {
+                vec![json!({"payout_id": payout_id})]
             }
             Self::Rejected(Rejection::InsufficientCredits { required, available }) => vec![json!({
                 "current_balance_cents": available.get(),
@@ -421,6 +430,13 @@ fn rejected(rejection: &Rejection) -> Row {
         Rejection::TooManySecrets => conflict("too_many_secrets"),
         Rejection::AmountMismatch { .. } => conflict("amount_mismatch"),
         Rejection::NotPaid => conflict("not_paid"),
+        Rejection::PayoutBelowMinimum { .. } => conflict("payout_below_minimum"),
+        Rejection::InsufficientEarnings { .. } => conflict("insufficient_earnings"),
+        Rejection::PayoutInFlight { .. } => conflict("payout_in_flight"),
+        Rejection::NoPayoutAccount => conflict("no_payout_account"),
+        Rejection::PayoutSettled { .. } => conflict("payout_settled"),
+        Rejection::AlreadyAppealed => conflict("already_appealed"),
+        Rejection::AlreadyDecided => conflict("already_decided"),
         Rejection::PreconditionFailed => {
             row(S::PRECONDITION_FAILED, "conflict", "precondition_failed", rejection.to_string())
         }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use firsthand_adapters::payments::inbound;
 use firsthand_domain::StreamId;
-use firsthand_domain::ids::PurchaseId;
+use firsthand_domain::ids::{PayoutId, PurchaseId};
 use firsthand_eventstore::payment_events::{self, NewPaymentEvent};
 use serde_json::{Value, json};
 
@@ -47,7 +47,9 @@ pub(crate) async fn stripe(
         return Err(ApiError::field("id", "must have 1 to 255 characters"));
     }
     let purchase = event.purchase_id.as_deref().and_then(|id| id.parse::<PurchaseId>().ok());
-    let part = purchase.map_or(0, |id| app.store().part_of(StreamId::Purchase(id)));
+    let payout = event.payout_id.as_deref().and_then(|id| id.parse::<PayoutId>().ok());
+    let stream = purchase.map(StreamId::Purchase).or(payout.map(StreamId::Payout));
+    let part = stream.map_or(0, |stream| app.store().part_of(stream));
     let new = payment_events::receive(
         app.store(),
         NewPaymentEvent {

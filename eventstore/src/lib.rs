@@ -19,6 +19,7 @@ mod ledger;
 mod lookup;
 mod migrate;
 pub mod payment_events;
+pub mod payout_batches;
 mod published;
 pub mod read;
 mod recent;

@@ -6,8 +6,11 @@
 
 use crate::codec::{self, decode_event, decode_state, leaf};
 use crate::error::StoreError;
-use firsthand_domain::credits::{CreditAccount, postings};
+use firsthand_domain::credits::{self, CreditAccount, Posting};
+use firsthand_domain::earnings;
+use firsthand_domain::ids::WorkerId;
 use firsthand_domain::merkle::Frontier;
+use firsthand_domain::payouts::PayoutStatus;
 use firsthand_domain::{Cents, Event, State, StreamId};
 use std::collections::BTreeMap;
 
@@ -111,14 +114,16 @@ fn replay(
         found.push(format!("{id}: version {} follows {}", envelope.version, stream.version - 1));
     }
     stream.state.evolve(event);
-    if let Event::Credits(money) = event {
-        let sum: Cents = postings(money).iter().map(|posting| posting.amount).sum();
-        if sum != Cents::ZERO {
-            found.push(format!("{id}: version {} is out of balance by {sum}", envelope.version));
-        }
+    let sum: Cents = entry(event).iter().map(|posting| posting.amount).sum();
+    if sum != Cents::ZERO {
+        found.push(format!("{id}: version {} is out of balance by {sum}", envelope.version));
     }
-    if let State::Credits(account) = &stream.state {
-        check_account(id, account, found);
+    match &stream.state {
+        State::Credits(account) => check_account(id, account, found),
+        State::Earnings(earnings) if !earnings.adds_up() => {
+            found.push(format!("{id}: what was earned and where it is differ"));
+        }
+        _ => (),
     }
     let book: firsthand_domain::Book = envelope.book.parse().map_err(StoreError::corrupt)?;
     let of_book = streams.entry(book.stream()).or_insert_with(|| empty(book.stream()));
@@ -127,6 +132,15 @@ fn replay(
         found.push(format!("{book}: event number {} is out of order", envelope.sequence));
     }
     Ok(())
+}
+
+/// Returns the postings of an event.
+fn entry(event: &Event) -> Vec<Posting> {
+    match event {
+        Event::Credits(event) => credits::postings(event),
+        Event::Earnings(event) => earnings::postings(event),
+        _ => Vec::new(),
+    }
 }
 
 /// The identities of design D10 that an account can show by itself.
@@ -157,6 +171,7 @@ async fn compare(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     check_escrows(&streams, &mut report.findings);
+    check_payouts(&streams, &mut report.findings);
     let mut after = String::new();
     loop {
         let rows = sqlx::query!(
@@ -211,6 +226,34 @@ fn check_escrows(streams: &BTreeMap<StreamId, Replayed>, found: &mut Vec<String>
         if job.escrow.held_total() != expected {
             found.push(format!("{id}: holds {} instead of {expected}", job.escrow.held_total()));
         }
+    }
+}
+
+/// What is on its way to a worker, and what reached one, is what the worker's payouts say.
+fn check_payouts(streams: &BTreeMap<StreamId, Replayed>, found: &mut Vec<String>) {
+    let mut of_worker: BTreeMap<WorkerId, (Vec<Cents>, Vec<Cents>)> = BTreeMap::new();
+    for replayed in streams.values() {
+        let State::Payout(payout) = &replayed.state else { continue };
+        let (transit, paid) = of_worker.entry(payout.worker_id).or_default();
+        match payout.status {
+            PayoutStatus::InTransit => transit.push(payout.amount),
+            PayoutStatus::Paid | PayoutStatus::Reversed => {
+                paid.extend([payout.amount, payout.reversed.negated()]);
+            }
+            PayoutStatus::Failed => (),
+        }
+    }
+    for (id, replayed) in streams {
+        let State::Earnings(earnings) = &replayed.state else { continue };
+        let StreamId::Earnings(worker) = id else { continue };
+        let (transit, paid) = of_worker.remove(worker).unwrap_or_default();
+        let payouts: (Cents, Cents) = (transit.into_iter().sum(), paid.into_iter().sum());
+        if (earnings.in_transit, earnings.paid) != payouts {
+            found.push(format!("{id}: the payouts do not add up to what was paid out"));
+        }
+    }
+    for worker in of_worker.into_keys() {
+        found.push(format!("{worker}: has payouts and no earnings"));
     }
 }
 

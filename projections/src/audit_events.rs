@@ -32,7 +32,10 @@ pub(crate) async fn project(
             | StreamId::ApiKey(_)
             | StreamId::Worker(_)
             | StreamId::WebhookEndpoint(_)
-            | StreamId::Purchase(_) => None,
+            | StreamId::Purchase(_)
+            | StreamId::Earnings(_)
+            | StreamId::Payout(_)
+            | StreamId::Appeal(_) => None,
         });
     }
     sqlx::query!(

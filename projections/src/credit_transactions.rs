@@ -158,7 +158,10 @@ pub(crate) async fn project(
             | Event::Submission(_)
             | Event::Worker(_)
             | Event::WebhookEndpoint(_)
-            | Event::Purchase(_) => None,
+            | Event::Purchase(_)
+            | Event::Earnings(_)
+            | Event::Payout(_)
+            | Event::Appeal(_) => None,
         })
         .collect();
     if rows.is_empty() {

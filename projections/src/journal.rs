@@ -1,7 +1,6 @@
 //! The double-entry journal: every leg of every money event.
 
-use firsthand_domain::Event;
-use firsthand_domain::credits::postings;
+use firsthand_domain::{Event, credits, earnings};
 use firsthand_eventstore::StoreError;
 use firsthand_eventstore::codec::Recorded;
 use sqlx::PgConnection;
@@ -16,8 +15,20 @@ pub(crate) async fn project(
     let (mut books, mut positions, mut legs) = (Vec::new(), Vec::new(), Vec::new());
     let (mut accounts, mut amounts) = (Vec::new(), Vec::new());
     for recorded in events {
-        let Event::Credits(event) = &recorded.event else { continue };
-        for (leg, posting) in (0_i16..).zip(postings(event)) {
+        let entry = match &recorded.event {
+            Event::Credits(event) => credits::postings(event),
+            Event::Earnings(event) => earnings::postings(event),
+            Event::Organization(_)
+            | Event::ApiKey(_)
+            | Event::Job(_)
+            | Event::Submission(_)
+            | Event::Worker(_)
+            | Event::WebhookEndpoint(_)
+            | Event::Purchase(_)
+            | Event::Payout(_)
+            | Event::Appeal(_) => continue,
+        };
+        for (leg, posting) in (0_i16..).zip(entry) {
             books.push(recorded.book.to_string());
             positions.push(recorded.position);
             legs.push(leg);

@@ -6,8 +6,10 @@
 //! its queries are in [`states`].
 
 pub mod api_key_uses;
+pub mod appeals;
 pub mod audit_events;
 pub mod available_jobs;
+pub mod batch_payouts;
 pub mod credit_lots;
 pub mod credit_transactions;
 pub mod files;
@@ -18,6 +20,7 @@ pub mod projector;
 pub mod rebuild;
 pub mod states;
 pub mod webhooks;
+pub mod worker_earnings;
 pub mod worker_submissions;
 
 pub use page::{Page, PageRequest};
@@ -74,6 +77,14 @@ pub const READ_MODELS: &[Projector] = &[
     Projector {
         table: "worker_submissions",
         project: |c, p, e| Box::pin(worker_submissions::project(c, p, e)),
+    },
+    Projector {
+        table: "worker_earnings",
+        project: |c, p, e| Box::pin(worker_earnings::project(c, p, e)),
+    },
+    Projector {
+        table: "batch_payouts",
+        project: |c, p, e| Box::pin(batch_payouts::project(c, p, e)),
     },
 ];
 

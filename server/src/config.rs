@@ -2,6 +2,7 @@
 
 use crate::rates::FIGURES;
 use anyhow::{Context, Result, bail};
+use firsthand_domain::time::Span;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -87,6 +88,8 @@ pub(crate) struct Config {
     pub webhook_ports: Setting,
     /// Further certificate authorities for webhooks, as PEM.
     pub webhook_ca_file: Setting,
+    /// How long after its approval an earning can't be paid out, in seconds.
+    pub earnings_hold_seconds: Setting,
     /// Where buyers reach this service; without one, where it listens.
     pub public_url: Setting,
     /// Stripe's API.
@@ -106,6 +109,11 @@ const STRIPE: &str = "https://api.stripe.com";
 
 /// Spec section 8: at once, then after 1 min, 5 min, 30 min, 2 h and 8 h.
 const RETRIES: &str = "0,60000,300000,1800000,7200000,28800000";
+
+/// Spec section 11: 48 hours.
+const EARNINGS_HOLD: &str = "172800";
+/// The longest that earnings may be held: 90 days.
+const LONGEST_HOLD: i64 = 7_776_000;
 
 struct Sources {
     file: toml::Table,
@@ -185,6 +193,12 @@ impl Config {
             webhook_retry_ms: sources.find("webhook_retry_ms", None, None, Some(RETRIES)),
             webhook_ports: sources.find("webhook_ports", None, None, Some("443,8443")),
             webhook_ca_file: find("webhook_ca_file", None),
+            earnings_hold_seconds: sources.find(
+                "earnings_hold_seconds",
+                None,
+                None,
+                Some(EARNINGS_HOLD),
+            ),
             public_url: find("public_url", None),
             stripe_api_url: sources.find("stripe_api_url", None, None, Some(STRIPE)),
             stripe_live_secret_key: find("stripe_live_secret_key", None),
@@ -196,6 +210,7 @@ impl Config {
             bail!("rate_limits must be on or off");
         }
         config.rates()?;
+        config.earnings_hold()?;
         Ok(config)
     }
 
@@ -217,6 +232,7 @@ impl Config {
             &self.webhook_retry_ms,
             &self.webhook_ports,
             &self.webhook_ca_file,
+            &self.earnings_hold_seconds,
             &self.public_url,
             &self.stripe_api_url,
             &self.stripe_live_secret_key,
@@ -242,6 +258,14 @@ impl Config {
             let _infallible = writeln!(text, "{} = {value}  # {}", setting.name, setting.source);
         }
         text.trim_end().to_owned()
+    }
+
+    /// Returns how long an earning can't be paid out.
+    pub(crate) fn earnings_hold(&self) -> Result<Span> {
+        match self.earnings_hold_seconds.require()?.parse() {
+            Ok(seconds) if (0..=LONGEST_HOLD).contains(&seconds) => Ok(Span::seconds(seconds)),
+            _ => bail!("earnings_hold_seconds must be 0 to {LONGEST_HOLD}"),
+        }
     }
 
     /// Returns the number of parts of a new database (ADR 0002).

@@ -123,6 +123,7 @@ impl Service {
                 payments: provider.payments.clone(),
                 clock: Arc::clone(&clock),
                 scratch_dir: instance.dir.join("scratch"),
+                earnings_hold: config.earnings_hold()?,
                 shelf: Arc::default(),
             };
             follow(&tracker, &ledger, &feed, &stop);

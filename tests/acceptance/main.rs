@@ -4,6 +4,7 @@
 //! with organizations and workers of its own.
 
 mod api_keys;
+mod appeals;
 mod audit_events;
 mod billing;
 mod common;
@@ -29,6 +30,9 @@ mod me;
 mod money;
 mod money_races;
 mod pagination;
+mod payout_batches;
+mod payout_common;
+mod payouts;
 mod phone;
 mod postgres_es;
 mod problems;

@@ -1,7 +1,7 @@
 //! Every operation of the service's own document, asked by everybody who may not: a route that is added is
 //! asked too, and one that takes an id of a kind that no fixture makes fails the test.
 
-use crate::common::{anonymous, buyer, delivered, worker};
+use crate::common::{NOBODY, anonymous, buyer, delivered, worker};
 use crate::webhook_common::{EVENTS, Endpoint};
 use firsthand_tests::shape::text;
 use firsthand_tests::{Api, Buyer, Receiver, Reply, Wait, Worker, job, unique};
@@ -167,6 +167,10 @@ impl Fixture {
             ("PurchaseId", of(&purchase)),
             ("RequestId", posted.header("x-request-id").expect("a request's id").to_owned()),
             ("Month", "2026-01".to_owned()),
+            // Asked only without leave here; whose they are is tested where they are made.
+            ("PayoutId", format!("pay_{NOBODY}")),
+            ("PayoutBatchId", format!("pob_{NOBODY}")),
+            ("AppealId", format!("apl_{NOBODY}")),
         ]);
         Fixture { owner, worker, ids, stranger: buyer().await, test, _receiver: receiver }
     }

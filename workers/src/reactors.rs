@@ -1,8 +1,9 @@
 //! Reactors: event to tasks, event to timers. Pure: no clock, no randomness, no reading.
 
 use firsthand_domain::credits::{CreditEvent, NOTICE};
-use firsthand_domain::ids::{JobId, PurchaseId};
+use firsthand_domain::ids::{JobId, PayoutId, PurchaseId};
 use firsthand_domain::jobs::JobEvent;
+use firsthand_domain::payouts::PayoutEvent;
 use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
 use firsthand_domain::time::Span;
 use firsthand_domain::{Event, Timestamp};
@@ -53,6 +54,8 @@ pub(crate) mod kinds {
     pub(crate) const SIMULATE: &str = "simulate";
     /// Charge the card for an automatic top-up.
     pub(crate) const CHARGE: &str = "charge";
+    /// Transfer a payout to its worker.
+    pub(crate) const PAYOUT: &str = "payout";
 }
 
 /// What every task knows: its submission, and for scores the attempt.
@@ -82,6 +85,13 @@ pub(crate) struct ChargeTask {
     pub purchase_id: PurchaseId,
 }
 
+/// Which payout is transferred.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PayoutTask {
+    /// The payout.
+    pub payout_id: PayoutId,
+}
+
 /// A task that an event obliges to.
 fn task(
     recorded: &Recorded,
@@ -104,6 +114,10 @@ fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
         if let Event::Credits(CreditEvent::TopUpRequested(requested)) = &recorded.event {
             let charge = ChargeTask { purchase_id: requested.purchase_id };
             owed.push(task(recorded, kinds::CHARGE, &charge)?);
+        }
+        if let Event::Payout(PayoutEvent::Opened(opened)) = &recorded.event {
+            let payout = PayoutTask { payout_id: opened.payout_id };
+            owed.push(task(recorded, kinds::PAYOUT, &payout)?);
         }
         let sandbox = recorded.book.is_sandbox();
         if let (Event::Job(JobEvent::Created(created)), true) = (&recorded.event, sandbox) {
@@ -238,7 +252,10 @@ fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
             | Event::ApiKey(_)
             | Event::WebhookEndpoint(_)
             | Event::Purchase(_)
-            | Event::Worker(_) => (),
+            | Event::Worker(_)
+            | Event::Earnings(_)
+            | Event::Payout(_)
+            | Event::Appeal(_) => (),
         }
     }
     changes

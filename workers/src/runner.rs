@@ -3,6 +3,7 @@
 use crate::tasks::{self, Shelf};
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::storage::ObjectStore;
+use firsthand_domain::time::Span;
 use firsthand_eventstore::tasks::{self as queue, LeasedTask};
 use firsthand_eventstore::{Clock, Ledger, StoreError};
 use firsthand_projections::Follower;
@@ -39,6 +40,8 @@ pub struct WorkerContext {
     pub clock: Clock,
     /// Where files are fetched to.
     pub scratch_dir: PathBuf,
+    /// How long an earning can't be paid out.
+    pub earnings_hold: Span,
     /// The sandbox's canned files.
     pub shelf: Arc<Shelf>,
 }

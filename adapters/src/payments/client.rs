@@ -32,10 +32,12 @@ pub enum PaymentError {
     #[error("the card was declined: {0}")]
     Declined(String),
     /// The provider refused the request.
-    #[error("the payment provider refused: {status} {message}")]
+    #[error("the payment provider refused: {status} {code} {message}")]
     Refused {
         /// Its HTTP status.
         status: u16,
+        /// Its code of the reason, or of its kind.
+        code: String,
         /// Its words.
         message: String,
     },
@@ -127,11 +129,11 @@ fn unreachable(error: impl fmt::Display) -> PaymentError {
     PaymentError::Unreachable(error.to_string())
 }
 
-fn text(object: &Value, name: &str) -> Option<String> {
+pub(super) fn text(object: &Value, name: &str) -> Option<String> {
     object.get(name).and_then(Value::as_str).map(ToOwned::to_owned)
 }
 
-fn need(object: &Value, name: &str) -> Result<String, PaymentError> {
+pub(super) fn need(object: &Value, name: &str) -> Result<String, PaymentError> {
     text(object, name).ok_or_else(|| unreachable(format!("its answer has no {name}")))
 }
 
@@ -188,7 +190,9 @@ fn outcome(status: StatusCode, body: &[u8]) -> Result<Value, PaymentError> {
     {
         return Err(PaymentError::Unreachable(format!("status {status}")));
     }
-    Err(PaymentError::Refused { status: status.as_u16(), message })
+    let kind = text(&error, "type").filter(|kind| kind == "idempotency_error");
+    let code = kind.or_else(|| text(&error, "code")).unwrap_or_else(|| "refused".to_owned());
+    Err(PaymentError::Refused { status: status.as_u16(), code, message })
 }
 
 impl Account {
@@ -247,7 +251,7 @@ impl Account {
         outcome(parts.status, &body)
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: Method,
         path: &str,

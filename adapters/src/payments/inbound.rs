@@ -12,6 +12,8 @@ pub struct Inbound {
     pub event_type: String,
     /// The purchase that it names, if it names one.
     pub purchase_id: Option<String>,
+    /// The payout that it names, if it names one.
+    pub payout_id: Option<String>,
     /// What it says.
     pub fact: Fact,
 }
@@ -51,6 +53,20 @@ pub enum Fact {
         /// The dispute.
         dispute: String,
         /// What it holds, in cents; 0 when it was won.
+        total: i64,
+    },
+    /// A worker was paid.
+    Transferred {
+        /// The transfer.
+        transfer: String,
+        /// How much, in cents.
+        amount: i64,
+    },
+    /// What a worker was paid was taken back.
+    TransferReversed {
+        /// The transfer.
+        transfer: String,
+        /// All that was taken back of it so far, in cents.
         total: i64,
     },
     /// Nothing that concerns us.
@@ -112,6 +128,14 @@ fn fact(event_type: &str, object: &Value) -> Option<Fact> {
                 total: if withdrawn { amount } else { 0 },
             })
         }
+        "transfer.created" if dollars(object) => Some(Fact::Transferred {
+            transfer: text(object, "id")?,
+            amount: cents(object, "amount")?,
+        }),
+        "transfer.reversed" => Some(Fact::TransferReversed {
+            transfer: text(object, "id")?,
+            total: cents(object, "amount_reversed")?,
+        }),
         _ => None,
     }
 }
@@ -124,8 +148,10 @@ fn fact(event_type: &str, object: &Value) -> Option<Fact> {
 pub fn read(body: &[u8]) -> Result<Inbound, serde_json::Error> {
     let envelope: Envelope = serde_json::from_slice(body)?;
     let object = &envelope.data.object;
-    let named = object.get("metadata").and_then(|metadata| text(metadata, "purchase_id"));
+    let metadata = |name| object.get("metadata").and_then(|metadata| text(metadata, name));
+    let named = metadata("purchase_id");
+    let payout_id = metadata("payout_id");
     let purchase_id = text(object, "client_reference_id").or(named);
     let fact = fact(&envelope.event_type, object).unwrap_or(Fact::Other);
-    Ok(Inbound { id: envelope.id, event_type: envelope.event_type, purchase_id, fact })
+    Ok(Inbound { id: envelope.id, event_type: envelope.event_type, purchase_id, payout_id, fact })
 }

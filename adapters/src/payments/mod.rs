@@ -1,11 +1,13 @@
-//! Payments: the little of Stripe that credits need, behind one client. The embedded gateway of
+//! Payments: the little of Stripe that credits and payouts need, behind one client. The embedded gateway of
 //! `dev` and `demo` speaks the same wire form, so there is one code path (spec section 21).
 
 mod client;
 pub mod inbound;
 pub mod signature;
+mod transfers;
 
 pub use client::{Account, Charge, CheckoutSession, NewSession, Payment, PaymentError};
+pub use transfers::{NewTransfer, Transfer};
 
 use firsthand_domain::Environment;
 

@@ -5,7 +5,7 @@ use super::markdown::BASE;
 use super::schema::{INSTANT, ULID};
 use crate::error::{ApiError, FieldError};
 use crate::limits::Reading;
-use firsthand_domain::ids::LotId;
+use firsthand_domain::ids::{LotId, PayoutId};
 use firsthand_domain::{Cents, Rejection, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,6 +86,16 @@ fn rejections() -> Vec<Rejection> {
         Rejection::TooManySecrets,
         Rejection::AmountMismatch { expected: Cents::new(1_000), found: Cents::new(900) },
         Rejection::NotPaid,
+        Rejection::PayoutBelowMinimum { minimum: Cents::new(500), available: Cents::new(320) },
+        Rejection::InsufficientEarnings {
+            requested: Cents::new(2_000),
+            available: Cents::new(1_250),
+        },
+        Rejection::PayoutInFlight { payout_id: PayoutId::default() },
+        Rejection::NoPayoutAccount,
+        Rejection::PayoutSettled { status: "failed" },
+        Rejection::AlreadyAppealed,
+        Rejection::AlreadyDecided,
         Rejection::PreconditionFailed,
         Rejection::OutOfBalance { lot: LotId::default() },
     ]

@@ -1,10 +1,14 @@
-//! What the operator may do: grant promotional credits, and see the books of all tenants.
+//! What the operator may do: grant promotional credits, pay workers, decide appeals, and see the books
+//! of all tenants.
 
 mod account_balances;
+mod appeals;
 mod deferred_revenue;
 mod escrow_ageing;
 mod grants;
+mod payout_batches;
 mod trial_balance;
+mod worker_payables;
 
 use crate::app::AppState;
 use crate::error::ApiError;
@@ -24,6 +28,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(account_balances::account_balances))
         .routes(routes!(escrow_ageing::escrow_ageing))
         .routes(routes!(deferred_revenue::deferred_revenue))
+        .routes(routes!(worker_payables::worker_payables))
+        .routes(routes!(payout_batches::create_batch, payout_batches::list_batches))
+        .routes(routes!(payout_batches::get_batch))
+        .routes(routes!(payout_batches::list_payouts))
+        .routes(routes!(appeals::list_appeals))
+        .routes(routes!(appeals::decide_appeal))
 }
 
 /// What a report is asked for.

@@ -5,6 +5,7 @@ mod audit_event;
 mod credits;
 mod file;
 mod job;
+mod payout;
 mod purchase;
 mod settings;
 mod statement;
@@ -18,6 +19,7 @@ pub(crate) use credits::{
 };
 pub(crate) use file::FileView;
 pub(crate) use job::{JobView, LocationView, job_view};
+pub(crate) use payout::{AppealView, EarningTotalsView, EarningView, PayoutView, StrikeView};
 pub(crate) use purchase::{CheckoutView, PurchaseView};
 pub(crate) use settings::SettingsView;
 pub(crate) use statement::StatementView;

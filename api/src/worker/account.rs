@@ -1,11 +1,13 @@
 //! Registration and identity of workers.
 
+use super::earnings::account;
 use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, FieldError};
 use crate::extract::{JsonBody, Keyed, ServiceToken, WorkerAuth};
 use crate::openapi::{KeyOptional, schema};
+use crate::views::EarningTotalsView;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -94,7 +96,11 @@ pub(super) struct WorkerView {
     submissions_rejected: u32,
     #[schema(value_type = schema::Cents)]
     earned_cents: Cents,
-    /// When strikes were issued; those of the last 30 days count.
+    /// Where what was earned is.
+    earnings: EarningTotalsView,
+    #[schema(value_type = Option<schema::PayoutAccount>)]
+    payout_account: Option<String>,
+    /// When strikes that were not lifted were issued; those of the last 30 days count.
     #[schema(value_type = Vec<schema::Instant>)]
     strikes: Vec<Timestamp>,
     #[schema(value_type = Option<schema::Instant>)]
@@ -168,18 +174,23 @@ pub(super) async fn register(
     operation_id = "get_worker",
     tag = "workers",
     summary = "Show whose token this is",
-    description = "Standing, counts and earnings.",
+    description = "Standing, counts, and where what was earned is.",
     responses((status = 200, description = "The worker", body = WorkerView)),
     security(("worker_token" = [])),
 )]
-pub(super) async fn me(auth: WorkerAuth) -> Json<WorkerView> {
+pub(super) async fn me(
+    State(app): State<AppState>,
+    auth: WorkerAuth,
+) -> Result<Json<WorkerView>, ApiError> {
+    let earnings = account(&app, auth.id).await?;
     let worker = auth.worker;
+    let strikes = worker.counting().map(|strike| strike.at).collect();
     let (standing, until) = match worker.standing {
         Standing::Good => ("good", None),
         Standing::Suspended { until } => ("suspended", Some(until)),
         Standing::Banned => ("banned", None),
     };
-    Json(WorkerView {
+    Ok(Json(WorkerView {
         object: "worker",
         id: auth.id,
         region: worker.region,
@@ -188,7 +199,9 @@ pub(super) async fn me(auth: WorkerAuth) -> Json<WorkerView> {
         submissions_approved: worker.approved,
         submissions_rejected: worker.rejected,
         earned_cents: worker.earned,
-        strikes: worker.strikes,
+        earnings: EarningTotalsView::new(&earnings, app.now()),
+        payout_account: earnings.account,
+        strikes,
         registered_at: worker.registered_at,
-    })
+    }))
 }

@@ -1,9 +1,14 @@
 //! The worker's API (spec sections 11 and 21).
 
 mod account;
+mod earnings;
 mod jobs;
+mod payouts;
 mod receive;
+mod strikes;
 mod submissions;
+
+pub(crate) use strikes::{LONGEST_REASON, one_of};
 
 use crate::app::AppState;
 use axum::extract::DefaultBodyLimit;
@@ -26,5 +31,12 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(submissions::list))
         .routes(routes!(submissions::get))
         .routes(routes!(submissions::withdraw))
+        .routes(routes!(earnings::list))
+        .routes(routes!(earnings::set_account))
+        .routes(routes!(payouts::request, payouts::list))
+        .routes(routes!(payouts::get))
+        .routes(routes!(strikes::list))
+        .routes(routes!(strikes::appeal, strikes::list_appeals))
+        .routes(routes!(strikes::get_appeal))
         .merge(uploads)
 }

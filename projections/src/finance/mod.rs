@@ -11,6 +11,7 @@ pub mod escrow_ageing;
 pub mod position;
 pub mod statement;
 pub mod trial_balance;
+pub mod worker_payables;
 
 use firsthand_domain::{Book, Environment};
 use firsthand_eventstore::Store;

@@ -76,7 +76,13 @@ pub fn event_type(event: &Event) -> Option<WebhookEventType> {
             | WebhookEndpointEvent::ReplayRequested(_)
             | WebhookEndpointEvent::ReplayCancelled(_) => None,
         },
-        Event::Organization(_) | Event::ApiKey(_) | Event::Worker(_) | Event::Purchase(_) => None,
+        Event::Organization(_)
+        | Event::ApiKey(_)
+        | Event::Worker(_)
+        | Event::Purchase(_)
+        | Event::Earnings(_)
+        | Event::Payout(_)
+        | Event::Appeal(_) => None,
     }
 }
 

@@ -26,7 +26,7 @@ fn failed(problem: &std::io::Error) -> Response {
     error(StatusCode::INTERNAL_SERVER_ERROR, "api_error", "internal", "the gateway failed")
 }
 
-fn missing(what: &str) -> Response {
+pub(super) fn missing(what: &str) -> Response {
     let message = format!("No such object or parameter: {what}");
     error(StatusCode::BAD_REQUEST, "invalid_request_error", "resource_missing", &message)
 }
@@ -36,30 +36,30 @@ pub(super) fn on_disk(work: impl FnOnce() -> std::io::Result<Response>) -> Respo
     tokio::task::block_in_place(work).unwrap_or_else(|problem| failed(&problem))
 }
 
-fn caller<'a>(gateway: &'a Gateway, headers: &HeaderMap) -> Option<&'a Keys> {
+pub(super) fn caller<'a>(gateway: &'a Gateway, headers: &HeaderMap) -> Option<&'a Keys> {
     let bearer = headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
     let matches = |keys: &&Keys| firsthand_adapters::secrets::equal(&keys.secret_key, bearer);
     gateway.keys.iter().find(matches)
 }
 
 /// A form's fields; `a[b]` keeps its spelling.
-struct Form(BTreeMap<String, String>);
+pub(super) struct Form(BTreeMap<String, String>);
 
 impl Form {
-    fn parse(body: &[u8]) -> Self {
+    pub(super) fn parse(body: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(body).into_owned().collect())
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    fn cents(&self, name: &str) -> Option<i64> {
+    pub(super) fn cents(&self, name: &str) -> Option<i64> {
         self.text(name)?.parse().ok().filter(|cents| *cents > 0)
     }
 
     /// The fields under `prefix[…]`.
-    fn map(&self, prefix: &str) -> Value {
+    pub(super) fn map(&self, prefix: &str) -> Value {
         let fields = self.0.iter().filter_map(|(name, value)| {
             let name = name.strip_prefix(prefix)?.strip_prefix('[')?.strip_suffix(']')?;
             Some((name.to_owned(), Value::from(value.as_str())))
@@ -74,7 +74,7 @@ pub(super) fn id(prefix: &str) -> String {
 }
 
 /// Answers a request that creates something: under one key only once.
-fn create(
+pub(super) fn create(
     gateway: &Gateway,
     headers: &HeaderMap,
     make: impl FnOnce(&Keys) -> std::io::Result<(StatusCode, Value)>,
@@ -146,7 +146,7 @@ pub(super) async fn create_session(
     })
 }
 
-/// `GET /v1/checkout/sessions/{id}` and `GET /v1/payment_intents/{id}`
+/// `GET /v1/checkout/sessions/{id}`, `GET /v1/payment_intents/{id}` and `GET /v1/transfers/{id}`
 pub(super) async fn retrieve(
     State(gateway): State<Arc<Gateway>>,
     Path(id): Path<String>,

@@ -6,6 +6,7 @@ mod api;
 mod notify;
 mod page;
 mod shelf;
+mod transfers;
 
 use crate::instance::Instance;
 use anyhow::{Context, Result};
@@ -92,6 +93,9 @@ impl Gateway {
             .route("/v1/payment_intents", post(api::create_payment))
             .route("/v1/payment_intents/{id}", get(api::retrieve))
             .route("/v1/refunds", post(api::create_refund))
+            .route("/v1/transfers", post(transfers::create_transfer).get(transfers::list))
+            .route("/v1/transfers/{id}", get(api::retrieve))
+            .route("/v1/transfers/{id}/reversals", post(transfers::reverse))
             .route("/v1/test_helpers/disputes", post(api::dispute));
         Router::new()
             .nest(API, api)

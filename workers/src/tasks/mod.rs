@@ -4,6 +4,8 @@ mod canned;
 mod charge;
 mod deliver;
 mod payment_event;
+mod payout;
+mod payout_batch;
 mod record;
 mod replay;
 mod score;
@@ -11,12 +13,13 @@ mod simulate;
 
 pub use canned::Shelf;
 
-use crate::reactors::{ChargeTask, SimulateTask, SubmissionTask, kinds};
+use crate::reactors::{ChargeTask, PayoutTask, SimulateTask, SubmissionTask, kinds};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::submissions::Submission;
 use firsthand_domain::{Command, Rejection, State, StreamId};
 use firsthand_eventstore::payment_events;
+use firsthand_eventstore::payout_batches;
 use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_eventstore::{Answer, ExecuteError, IdempotencyKey, Meta, Reply, Request, read};
 use firsthand_projections::webhooks::replays;
@@ -33,6 +36,14 @@ pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Resul
         let charge: ChargeTask = serde_json::from_slice(&task.payload)
             .map_err(|error| Trouble::Dead(error.to_string()))?;
         return charge::perform(context, task, charge.purchase_id).await;
+    }
+    if task.kind == payout_batches::TASK {
+        return payout_batch::perform(context, task).await;
+    }
+    if task.kind == kinds::PAYOUT {
+        let payout: PayoutTask = serde_json::from_slice(&task.payload)
+            .map_err(|error| Trouble::Dead(error.to_string()))?;
+        return payout::perform(context, task, payout.payout_id).await;
     }
     if task.kind == kinds::SIMULATE {
         let simulate: SimulateTask = serde_json::from_slice(&task.payload)

@@ -2,12 +2,14 @@
 //! booked once: the commands know what is booked already.
 
 use super::charge::{account, booking, purchase};
+use super::payout::payout;
 use super::report;
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::ids::mint;
 use firsthand_adapters::payments::PaymentError;
 use firsthand_adapters::payments::inbound::{self, Fact, Inbound};
-use firsthand_domain::ids::{LotId, PurchaseId};
+use firsthand_domain::ids::{LotId, PayoutId, PurchaseId};
+use firsthand_domain::payouts::{CompletePayout, PayoutStatus, ReversePayout};
 use firsthand_domain::purchases::{EndPurchase, PurchaseStatus, ReversePurchase};
 use firsthand_domain::{Book, Cents, Environment, StreamId};
 use firsthand_eventstore::payment_events::{self, PaymentEventTask};
@@ -47,10 +49,15 @@ pub(super) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Resul
         return Err(Trouble::Dead("the event is not there".to_owned()));
     };
     let event = inbound::read(&payload).map_err(|error| Trouble::Dead(error.to_string()))?;
-    let outcome = match (&event.fact, subject(context, known.environment, &event).await?) {
-        (Fact::Other, _) => "ignored",
-        (_, None) => "unknown",
-        (_, Some(id)) => act(context, task, (id, known.environment), &event).await?,
+    let outcome = match &event.fact {
+        Fact::Other => "ignored",
+        Fact::Transferred { transfer, .. } | Fact::TransferReversed { transfer, .. } => {
+            about_payout(context, task, known.environment, (transfer, &event)).await?
+        }
+        _ => match subject(context, known.environment, &event).await? {
+            None => "unknown",
+            Some(id) => act(context, task, (id, known.environment), &event).await?,
+        },
     };
     payment_events::settle(store, task.part, &known.event_id, outcome).await?;
     Ok(())
@@ -104,7 +111,52 @@ async fn act(
             };
             report(context, task, stream, command).await?;
         }
-        Fact::Other => return Ok("ignored"),
+        Fact::Transferred { .. } | Fact::TransferReversed { .. } | Fact::Other => {
+            return Ok("ignored");
+        }
+    }
+    Ok("booked")
+}
+
+/// Acts on an event about a payout; returns what became of it. Workers are paid real money only.
+async fn about_payout(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    environment: Environment,
+    (transfer, event): (&String, &Inbound),
+) -> Result<&'static str, Trouble> {
+    let Some(id) = event.payout_id.as_deref().and_then(|id| id.parse::<PayoutId>().ok()) else {
+        return Ok("unknown");
+    };
+    let Some(payout) = payout(context, id).await? else { return Ok("unknown") };
+    let refused = |why: &str| {
+        tracing::error!(payout.id = %id, transfer, why, "an event of a payout was refused");
+        Ok("refused")
+    };
+    if environment != Environment::Live {
+        return refused("it is of the test mode");
+    }
+    if payout.status == PayoutStatus::Failed {
+        return refused("the payout had failed");
+    }
+    let (stream, transfer) = (StreamId::Payout(id), transfer.clone());
+    match event.fact {
+        Fact::TransferReversed { total, .. } => {
+            if Cents::new(total) > payout.amount {
+                return refused("more was taken back than was paid");
+            }
+            let total = Cents::new(total);
+            let command = ReversePayout { payout_id: id, transfer, total };
+            report(context, task, stream, command).await?;
+        }
+        Fact::Transferred { amount, .. } => {
+            if Cents::new(amount) != payout.amount {
+                return refused("another amount was paid");
+            }
+            let command = CompletePayout { payout_id: id, transfer };
+            report(context, task, stream, command).await?;
+        }
+        _ => return Ok("ignored"),
     }
     Ok("booked")
 }

@@ -51,15 +51,20 @@ macro_rules! schemas {
     };
 }
 
+mod payouts;
 mod reports;
 
+pub(crate) use payouts::{
+    AppealId, AppealStatus, CountsByReason, EarningStatus, PayoutAccount, PayoutBatchId,
+    PayoutBatchStatus, PayoutId, PayoutStatus, StrikeStatus,
+};
 pub(crate) use reports::{
     DeferredRevenue, EscrowAgeing, PaymentEventKept, Readiness, TrialBalance,
 };
 
 /// Every schema that is written by hand.
 pub(super) fn all() -> Vec<(&'static str, Value)> {
-    here().into_iter().chain(reports::here()).collect()
+    here().into_iter().chain(reports::here()).chain(payouts::here()).collect()
 }
 
 /// A prefix and a ULID in its canonical spelling.

@@ -62,7 +62,10 @@ async fn state(app: &AppState, book: Book, stream: StreamId) -> Result<Arc<State
         StreamId::Job(_)
         | StreamId::Submission(_)
         | StreamId::WebhookEndpoint(_)
-        | StreamId::Purchase(_) => book,
+        | StreamId::Purchase(_)
+        | StreamId::Earnings(_)
+        | StreamId::Payout(_)
+        | StreamId::Appeal(_) => book,
     };
     let found = states::get(app.store(), book, stream).await?;
     Ok(Arc::new(found.map_or_else(|| State::empty(stream), |found| found.state)))

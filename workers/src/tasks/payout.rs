@@ -1,0 +1,83 @@
+//! Payout: have the payment provider transfer what is on its way to a worker.
+
+use super::report;
+use crate::runner::{Trouble, WorkerContext};
+use firsthand_adapters::payments::{Account, NewTransfer, PaymentError, Transfer};
+use firsthand_domain::ids::PayoutId;
+use firsthand_domain::payouts::{CompletePayout, FailPayout, Payout, PayoutStatus};
+use firsthand_domain::{State, StreamId};
+use firsthand_eventstore::read;
+use firsthand_eventstore::tasks::LeasedTask;
+
+/// Returns a payout that was opened.
+pub(super) async fn payout(
+    context: &WorkerContext,
+    id: PayoutId,
+) -> Result<Option<Payout>, Trouble> {
+    let store = context.ledger.store();
+    let stream = StreamId::Payout(id);
+    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
+    Ok(match rows.into_iter().next().map(|row| row.state) {
+        Some(State::Payout(payout)) if payout.exists() => Some(*payout),
+        _ => None,
+    })
+}
+
+/// Transfers. From the second attempt on it looks first whether the first one came through: the
+/// provider forgets its idempotency keys after a day, and an outage may be longer.
+async fn transfer(
+    account: &Account,
+    new: &NewTransfer,
+    attempts: i32,
+) -> Result<Transfer, PaymentError> {
+    if attempts > 1
+        && let Some(found) = account.find_transfer(&new.payout_id).await?
+    {
+        return Ok(found);
+    }
+    account.create_transfer(new).await
+}
+
+/// Says whether a refusal is about this transfer. What is about our key, our form or the
+/// idempotency key says nothing of the money.
+fn is_final(status: u16, code: &str) -> bool {
+    matches!(status, 400 | 402 | 404) && code != "idempotency_error"
+}
+
+/// Pays a payout that is on its way, or reports why it was not paid.
+pub(super) async fn perform(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    id: PayoutId,
+) -> Result<(), Trouble> {
+    let Some(payout) = payout(context, id).await? else {
+        return Err(Trouble::Dead(format!("{id} does not exist")));
+    };
+    if payout.status != PayoutStatus::InTransit {
+        return Ok(());
+    }
+    let Some(account) = &context.payments.live else {
+        return Err(Trouble::Retry("no payment provider is configured".to_owned()));
+    };
+    let new = NewTransfer {
+        payout_id: id.to_string(),
+        amount: payout.amount.get(),
+        destination: payout.destination,
+    };
+    let stream = StreamId::Payout(id);
+    let fail = |code: String| FailPayout { payout_id: id, code };
+    match transfer(account, &new, task.attempts).await {
+        Ok(made) => {
+            let complete = CompletePayout { payout_id: id, transfer: made.id };
+            report(context, task, stream, complete).await
+        }
+        Err(PaymentError::Declined(code)) => report(context, task, stream, fail(code)).await,
+        Err(PaymentError::Refused { status, code, message }) if is_final(status, &code) => {
+            tracing::warn!(payout.id = %id, code, message, "a payout was refused");
+            report(context, task, stream, fail(code)).await
+        }
+        Err(error @ (PaymentError::Refused { .. } | PaymentError::Unreachable(_))) => {
+            Err(Trouble::Retry(error.to_string()))
+        }
+    }
+}
