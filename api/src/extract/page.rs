@@ -104,6 +104,11 @@ impl Paging {
         Ok(PageRequest { limit: self.limit()?, after })
     }
 
+    /// Returns the cursor of the page behind the item of that name.
+    pub(crate) fn cursor(&self, name: &str) -> String {
+        self.scope.seal(name)
+    }
+
     /// Answers with a page; `name` names the item behind which the next one begins.
     pub(crate) fn list<T>(&self, page: Page<T>, name: impl FnOnce(&T) -> String) -> ListView<T> {
         ListView::new(page, |last| self.scope.seal(&name(last)))

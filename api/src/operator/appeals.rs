@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::extract::{Id, JsonBody, Keyed, ListQuery, Operator, Paging};
+use crate::extract::{Id, JsonBody, Keyed, Operator, PageParams, PageQuery};
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{AppealView, ListView};
 use crate::worker::{LONGEST_REASON, one_of};
@@ -26,8 +26,6 @@ use utoipa::ToSchema;
 pub(super) struct AllAppealsQuery {
     #[param(value_type = schema::AppealStatus, required = false)]
     status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// `GET /internal/operator/appeals`
@@ -38,24 +36,23 @@ pub(super) struct AllAppealsQuery {
     tag = "operator",
     summary = "List the appeals of all workers",
     description = "Newest first; `status=open` for those that wait.",
-    params(AllAppealsQuery),
+    params(AllAppealsQuery, PageParams),
     responses((status = 200, description = "A page of appeals", body = ListView<AppealView>)),
     security(("operator_token" = [])),
 )]
 pub(super) async fn list_appeals(
     State(app): State<AppState>,
     _operator: Operator,
-    ListQuery(query): ListQuery<AllAppealsQuery>,
+    PageQuery(query, paging): PageQuery<AllAppealsQuery>,
 ) -> Result<Json<ListView<AppealView>>, ApiError> {
     let status = one_of(&AppealStatus::NAMES, query.status)?;
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<AppealId>()?;
     let page = appeals::list(app.store(), status.as_deref(), &request).await?;
     let page = page.try_map(|(stream, state)| match (stream, state) {
         (StreamId::Appeal(id), StreamState::Appeal(appeal)) => Ok(AppealView::new(id, &appeal)),
         _ => Err(ApiError::Internal(format!("{stream} is no appeal"))),
     })?;
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
 /// What is decided.

@@ -2,7 +2,7 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{Id, JsonBody, ListQuery, Operator, Paging};
+use crate::extract::{Id, JsonBody, Operator, PageParams, PageQuery};
 use crate::openapi::schema;
 use crate::views::{ListView, PayoutView};
 use axum::Json;
@@ -161,14 +161,6 @@ pub(super) async fn get_batch(
     Ok(Json(find(&app, id).await?))
 }
 
-/// Query parameters.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PageQuery {
-    limit: Option<String>,
-    cursor: Option<String>,
-}
-
 /// `GET /internal/operator/payout_batches`
 #[utoipa::path(
     get,
@@ -177,16 +169,15 @@ pub(super) struct PageQuery {
     tag = "operator",
     summary = "List runs of payouts",
     description = "Newest first.",
-    params(PageQuery),
+    params(PageParams),
     responses((status = 200, description = "A page of runs", body = ListView<BatchView>)),
     security(("operator_token" = [])),
 )]
 pub(super) async fn list_batches(
     State(app): State<AppState>,
     _operator: Operator,
-    ListQuery(query): ListQuery<PageQuery>,
+    PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<BatchView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<PayoutBatchId>()?;
     let rows =
         payout_batches::list(app.store(), request.after.as_deref(), request.limit + 1).await?;
@@ -197,7 +188,7 @@ pub(super) async fn list_batches(
         items.push(view(&app, batch).await?);
     }
     let page = Page { items, has_more: page.has_more };
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
 /// `GET /internal/operator/payout_batches/{id}/payouts`
@@ -208,7 +199,7 @@ pub(super) async fn list_batches(
     tag = "operator",
     summary = "List the payouts of a run",
     description = "Newest first, each with its outcome.",
-    params(PageQuery, ("id" = schema::PayoutBatchId, Path, description = "The run")),
+    params(PageParams, ("id" = schema::PayoutBatchId, Path, description = "The run")),
     responses((status = 200, description = "A page of payouts", body = ListView<PayoutView>)),
     security(("operator_token" = [])),
 )]
@@ -216,9 +207,8 @@ pub(super) async fn list_payouts(
     State(app): State<AppState>,
     _operator: Operator,
     Id(id): Id<PayoutBatchId>,
-    ListQuery(query): ListQuery<PageQuery>,
+    PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<PayoutView>>, ApiError> {
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<PayoutId>()?;
     payout_batches::get(app.store(), id).await?.ok_or(ApiError::NotFound("payout batch"))?;
     app.must_catch_up_all().await?;
@@ -228,5 +218,5 @@ pub(super) async fn list_payouts(
         (StreamId::Payout(id), StreamState::Payout(payout)) => Ok(PayoutView::new(id, &payout)),
         _ => Err(ApiError::Internal(format!("{stream} is no payout"))),
     })?;
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }

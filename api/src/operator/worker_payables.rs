@@ -2,7 +2,7 @@
 
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{ListQuery, Operator, Paging, bad_cursor, past};
+use crate::extract::{Operator, PageParams, PageQuery, bad_cursor, past};
 use crate::openapi::schema;
 use axum::Json;
 use axum::extract::State;
@@ -23,8 +23,6 @@ pub(super) struct PayablesQuery {
     /// Only workers whose books differ.
     #[param(value_type = bool, required = false)]
     differing: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// What buyers' books and workers' own books say.
@@ -149,19 +147,19 @@ fn only_differing(text: Option<&str>) -> Result<bool, ApiError> {
     tag = "operator",
     summary = "Show what is owed to workers",
     description = "For each worker what live books captured, what the worker's own book was told of it, and where that is; every difference by the submissions that make it.",
-    params(PayablesQuery),
+    params(PayablesQuery, PageParams),
     responses((status = 200, description = "The report", body = WorkerPayablesView)),
     security(("operator_token" = [])),
 )]
 pub(super) async fn worker_payables(
     State(app): State<AppState>,
     _operator: Operator,
-    ListQuery(query): ListQuery<PayablesQuery>,
+    PageQuery(query, paging): PageQuery<PayablesQuery>,
 ) -> Result<Json<WorkerPayablesView>, ApiError> {
     let as_of = query.as_of.as_deref().map(|text| past(&app, "as_of", text)).transpose()?;
     let differing = only_differing(query.differing.as_deref())?;
-    let limit = Paging { limit: query.limit, cursor: None }.limit()?;
-    let after: Option<WorkerId> = match query.cursor {
+    let limit = paging.limit()?;
+    let after: Option<WorkerId> = match &paging.after {
         None => None,
         Some(text) => Some(text.parse().map_err(|_invalid| bad_cursor())?),
     };
@@ -181,7 +179,7 @@ pub(super) async fn worker_payables(
         .collect();
     let page = Page::of(wanted, limit);
     let last = page.items.last().filter(|_last| page.has_more);
-    let next_cursor = last.map(|(id, _payable)| id.to_string());
+    let next_cursor = last.map(|(id, _payable)| paging.cursor(&id.to_string()));
     let mut workers = Vec::with_capacity(page.items.len());
     for (worker_id, payable) in page.items {
         workers.push(row(&app, *worker_id, payable, instant).await?);

@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::extract::{JsonBody, Keyed, ListQuery, Paging, WorkerAuth};
+use crate::extract::{JsonBody, Keyed, PageParams, PageQuery, WorkerAuth};
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{EarningTotalsView, EarningView};
 use axum::extract::State;
@@ -36,8 +36,6 @@ pub(super) async fn account(app: &AppState, id: WorkerId) -> Result<Earnings, Ap
 pub(super) struct EarningsQuery {
     #[param(value_type = schema::EarningStatus, required = false)]
     status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// A page of earnings, and the totals of all.
@@ -65,14 +63,14 @@ pub(super) struct EarningListView {
     tag = "workers",
     summary = "List what this worker has earned",
     description = "A row for each approved submission, newest first, and the totals of all. An earning can be paid out 48 hours after its approval; payouts take the oldest first.",
-    params(EarningsQuery),
+    params(EarningsQuery, PageParams),
     responses((status = 200, description = "A page of earnings", body = EarningListView)),
     security(("worker_token" = [])),
 )]
 pub(super) async fn list(
     State(app): State<AppState>,
     auth: WorkerAuth,
-    ListQuery(query): ListQuery<EarningsQuery>,
+    PageQuery(query, paging): PageQuery<EarningsQuery>,
 ) -> Result<Json<EarningListView>, ApiError> {
     let status = match query.status.as_deref() {
         None => None,
@@ -83,7 +81,6 @@ pub(super) async fn list(
             Some(named.ok_or_else(wrong)?)
         }
     };
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<SubmissionId>()?;
     app.catch_up(Book::Worker(auth.id)).await;
     let earnings = account(&app, auth.id).await?;
@@ -96,7 +93,7 @@ pub(super) async fn list(
     let last = page.items.last().filter(|_last| page.has_more);
     Ok(Json(EarningListView {
         object: "list",
-        next_cursor: last.map(|last| last.submission_id.clone()),
+        next_cursor: last.map(|last| paging.cursor(&last.submission_id)),
         data: page.items,
         has_more: page.has_more,
         totals: EarningTotalsView::new(&earnings, now),

@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::extract::{Id, JsonBody, Keyed, ListQuery, Paging, WorkerAuth};
+use crate::extract::{Id, JsonBody, Keyed, PageParams, PageQuery, WorkerAuth};
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{ListView, PayoutView};
 use axum::extract::State;
@@ -112,8 +112,6 @@ pub(super) async fn get(
 pub(super) struct PayoutsQuery {
     #[param(value_type = schema::PayoutStatus, required = false)]
     status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// `GET /internal/worker/payouts`
@@ -124,14 +122,14 @@ pub(super) struct PayoutsQuery {
     tag = "workers",
     summary = "List the payouts of this worker",
     description = "Newest first.",
-    params(PayoutsQuery),
+    params(PayoutsQuery, PageParams),
     responses((status = 200, description = "A page of payouts", body = ListView<PayoutView>)),
     security(("worker_token" = [])),
 )]
 pub(super) async fn list(
     State(app): State<AppState>,
     auth: WorkerAuth,
-    ListQuery(query): ListQuery<PayoutsQuery>,
+    PageQuery(query, paging): PageQuery<PayoutsQuery>,
 ) -> Result<Json<ListView<PayoutView>>, ApiError> {
     let mut filter = Filter::default();
     if let Some(status) = query.status {
@@ -141,7 +139,6 @@ pub(super) async fn list(
         }
         filter.statuses.push(status);
     }
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<PayoutId>()?;
     let book = Book::Worker(auth.id);
     let page = states::list(app.store(), book, "payout", &filter, &request).await?;
@@ -149,5 +146,5 @@ pub(super) async fn list(
         (StreamId::Payout(id), StreamState::Payout(payout)) => Ok(PayoutView::new(id, &payout)),
         _ => Err(ApiError::Internal(format!("{} is no payout", item.stream))),
     })?;
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }

@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
-use crate::extract::{Id, JsonBody, Keyed, ListQuery, Paging, WorkerAuth, bad_cursor};
+use crate::extract::{Id, JsonBody, Keyed, PageParams, PageQuery, WorkerAuth};
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{AppealView, ListView, StrikeView};
 use axum::extract::State;
@@ -13,7 +13,7 @@ use axum::response::Response;
 use axum::{Extension, Json};
 use firsthand_domain::appeals::{AppealStatus, OpenAppeal};
 use firsthand_domain::ids::{AppealId, SubmissionId};
-use firsthand_domain::workers::StrikeStatus;
+use firsthand_domain::workers::{Strike, StrikeStatus};
 use firsthand_domain::{Book, State as StreamState, StreamId, decision};
 use firsthand_projections::Page;
 use firsthand_projections::states::{self, Filter};
@@ -40,8 +40,6 @@ pub(crate) fn one_of(names: &[&str], status: Option<String>) -> Result<Option<St
 pub(super) struct StrikesQuery {
     #[param(value_type = schema::StrikeStatus, required = false)]
     status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// `GET /internal/worker/strikes`
@@ -52,29 +50,27 @@ pub(super) struct StrikesQuery {
     tag = "workers",
     summary = "List the strikes of this worker",
     description = "Newest first. Three within 30 days suspend for seven days, five ban; a lifted one does not count.",
-    params(StrikesQuery),
+    params(StrikesQuery, PageParams),
     responses((status = 200, description = "A page of strikes", body = ListView<StrikeView>)),
     security(("worker_token" = [])),
 )]
 pub(super) async fn list(
     auth: WorkerAuth,
-    ListQuery(query): ListQuery<StrikesQuery>,
+    PageQuery(query, paging): PageQuery<StrikesQuery>,
 ) -> Result<Json<ListView<StrikeView>>, ApiError> {
     let status = one_of(&StrikeStatus::NAMES, query.status)?;
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
-    let limit = paging.limit()?;
+    let request = paging.by_id::<SubmissionId>()?;
     let mut strikes: Vec<_> = auth.worker.strikes.iter().rev().collect();
-    if let Some(cursor) = &paging.cursor {
-        let after: SubmissionId = cursor.parse().map_err(|_invalid| bad_cursor())?;
-        let seen = strikes.iter().position(|strike| strike.submission_id == after);
+    if let Some(after) = request.after {
+        let seen = |strike: &&Strike| strike.submission_id.to_string() == after;
+        let seen = strikes.iter().position(seen);
         strikes.drain(..seen.map_or(0, |seen| seen + 1));
     }
     if let Some(status) = status {
         strikes.retain(|strike| strike.status.as_str() == status);
     }
-    strikes.truncate(usize::try_from(limit + 1).unwrap_or(usize::MAX));
-    let page = Page::of(strikes, limit).map(StrikeView::new);
-    Ok(Json(ListView::new(page, |last| last.submission_id.to_string())))
+    let page = Page::of(strikes, request.limit).map(StrikeView::new);
+    Ok(Json(paging.list(page, |last| last.submission_id.to_string())))
 }
 
 /// An appeal.
@@ -170,8 +166,6 @@ pub(super) async fn get_appeal(
 pub(super) struct AppealsQuery {
     #[param(value_type = schema::AppealStatus, required = false)]
     status: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
 }
 
 /// `GET /internal/worker/appeals`
@@ -182,18 +176,17 @@ pub(super) struct AppealsQuery {
     tag = "workers",
     summary = "List the appeals of this worker",
     description = "Newest first.",
-    params(AppealsQuery),
+    params(AppealsQuery, PageParams),
     responses((status = 200, description = "A page of appeals", body = ListView<AppealView>)),
     security(("worker_token" = [])),
 )]
 pub(super) async fn list_appeals(
     State(app): State<AppState>,
     auth: WorkerAuth,
-    ListQuery(query): ListQuery<AppealsQuery>,
+    PageQuery(query, paging): PageQuery<AppealsQuery>,
 ) -> Result<Json<ListView<AppealView>>, ApiError> {
     let statuses = one_of(&AppealStatus::NAMES, query.status)?.into_iter().collect();
     let filter = Filter { statuses, ..Filter::default() };
-    let paging = Paging { limit: query.limit, cursor: query.cursor };
     let request = paging.by_id::<AppealId>()?;
     let book = Book::Worker(auth.id);
     let page = states::list(app.store(), book, "appeal", &filter, &request).await?;
@@ -201,5 +194,5 @@ pub(super) async fn list_appeals(
         (StreamId::Appeal(id), StreamState::Appeal(appeal)) => Ok(AppealView::new(id, &appeal)),
         _ => Err(ApiError::Internal(format!("{} is no appeal", item.stream))),
     })?;
-    Ok(Json(ListView::new(page, |last| last.id.to_string())))
+    Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
