@@ -52,11 +52,11 @@ impl Account {
     pub async fn find_transfer(&self, payout_id: &str) -> Result<Option<Transfer>, PaymentError> {
         let path = format!("/v1/transfers?transfer_group={payout_id}&limit=10");
         let list = self.send(Method::GET, &path, None, "").await?;
-        let found = list.get("data").and_then(Value::as_array).into_iter().flatten();
+        let mut found = list.get("data").and_then(Value::as_array).into_iter().flatten();
         let named = |object: &&Value| {
             object.get("metadata").and_then(|metadata| text(metadata, "payout_id")).as_deref()
                 == Some(payout_id)
         };
-        found.into_iter().find(named).map(transfer).transpose()
+        found.find(named).map(transfer).transpose()
     }
 }
