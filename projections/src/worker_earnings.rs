@@ -193,19 +193,21 @@ pub async fn list(
 ) -> Result<Page<EarningRow>, StoreError> {
     let book = Book::Worker(worker);
     let (above, up_to, from, until) = marks.bounds(status);
-    let mut transaction = store.tenant(book).await?;
     let rows = sqlx::query_as!(
         EarningRow,
-        "select submission_id, job_id, amount_cents, before_cents, earned_at, available_at
-         from worker_earnings
-         where part = $1 and book = $2
-           and before_cents + amount_cents > $3 and before_cents + amount_cents <= $4
-           and available_at >= $5 and available_at <= $6
-           and ($7::text is null
-                or position < (select position from worker_earnings
-                               where part = $1 and book = $2 and submission_id = $7))
-         order by position desc
-         limit $8",
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+           select submission_id, job_id, amount_cents, before_cents, earned_at, available_at
+           from worker_earnings
+           where part = $1 and book = tenant.book
+             and before_cents + amount_cents > $3 and before_cents + amount_cents <= $4
+             and available_at >= $5 and available_at <= $6
+             and ($7::text is null
+                  or position < (select position from worker_earnings
+                                 where part = $1 and book = tenant.book and submission_id = $7))
+           order by position desc
+           limit $8
+           offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
         above,
@@ -215,9 +217,8 @@ pub async fn list(
         after,
         limit + 1
     )
-    .fetch_all(&mut *transaction)
+    .fetch_all(store.tenants())
     .await?;
-    transaction.commit().await?;
     Ok(Page::of(rows, limit))
 }
 

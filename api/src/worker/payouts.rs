@@ -1,5 +1,6 @@
 //! A worker's payouts: ask for one, follow them.
 
+use super::strikes::one_of;
 use crate::app::AppState;
 use crate::command::{Call, to_json};
 use crate::context::RequestContext;
@@ -14,7 +15,7 @@ use axum::{Extension, Json};
 use firsthand_domain::ids::PayoutId;
 use firsthand_domain::payouts::{MINIMUM, OpenPayout, PayoutStatus};
 use firsthand_domain::{Book, Cents, State as StreamState, StreamId, decision};
-use firsthand_projections::states::{self, Filter};
+use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -131,17 +132,11 @@ pub(super) async fn list(
     auth: WorkerAuth,
     PageQuery(query, paging): PageQuery<PayoutsQuery>,
 ) -> Result<Json<ListView<PayoutView>>, ApiError> {
-    let mut filter = Filter::default();
-    if let Some(status) = query.status {
-        if !PayoutStatus::NAMES.contains(&status.as_str()) {
-            let names = PayoutStatus::NAMES.join(", ");
-            return Err(ApiError::field("status", format!("must be one of {names}")));
-        }
-        filter.statuses.push(status);
-    }
+    let status = one_of(&PayoutStatus::NAMES, query.status)?;
+    let statuses: Vec<_> = status.as_deref().into_iter().collect();
     let request = paging.by_id::<PayoutId>()?;
     let book = Book::Worker(auth.id);
-    let page = states::list(app.store(), book, "payout", &filter, &request).await?;
+    let page = states::list(app.store(), book, "payout", &statuses, &request).await?;
     let page = page.try_map(|item| match (item.stream, item.state) {
         (StreamId::Payout(id), StreamState::Payout(payout)) => Ok(PayoutView::new(id, &payout)),
         _ => Err(ApiError::Internal(format!("{} is no payout", item.stream))),

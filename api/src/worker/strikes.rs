@@ -16,7 +16,7 @@ use firsthand_domain::ids::{AppealId, SubmissionId};
 use firsthand_domain::workers::{Strike, StrikeStatus};
 use firsthand_domain::{Book, State as StreamState, StreamId, decision};
 use firsthand_projections::Page;
-use firsthand_projections::states::{self, Filter};
+use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -185,11 +185,11 @@ pub(super) async fn list_appeals(
     auth: WorkerAuth,
     PageQuery(query, paging): PageQuery<AppealsQuery>,
 ) -> Result<Json<ListView<AppealView>>, ApiError> {
-    let statuses = one_of(&AppealStatus::NAMES, query.status)?.into_iter().collect();
-    let filter = Filter { statuses, ..Filter::default() };
+    let status = one_of(&AppealStatus::NAMES, query.status)?;
+    let statuses: Vec<_> = status.as_deref().into_iter().collect();
     let request = paging.by_id::<AppealId>()?;
     let book = Book::Worker(auth.id);
-    let page = states::list(app.store(), book, "appeal", &filter, &request).await?;
+    let page = states::list(app.store(), book, "appeal", &statuses, &request).await?;
     let page = page.try_map(|item| match (item.stream, item.state) {
         (StreamId::Appeal(id), StreamState::Appeal(appeal)) => Ok(AppealView::new(id, &appeal)),
         _ => Err(ApiError::Internal(format!("{} is no appeal", item.stream))),
