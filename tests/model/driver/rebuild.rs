@@ -9,6 +9,9 @@ const KEY: &str = "select string_agg(quote_ident(column_name), ', ' order by ord
     from information_schema.key_column_usage
     where table_schema = 'public' and constraint_name = $1 || '_pkey'";
 
+/// What is derived from workers' own books, which this test leaves alone.
+const OF_WORKERS: [&str; 2] = ["worker_earnings", "batch_payouts"];
+
 impl Run {
     /// Every row of a table in text, in the order of the primary key.
     async fn dump(&self, table: &str) -> Vec<u8> {
@@ -39,7 +42,8 @@ impl Run {
             let differing = rebuilt.expect("a rebuild").differing_rows;
             assert_eq!(differing, 0, "seed {}: rows of {}", self.seed, projector.table);
             let after = self.dump(projector.table).await;
-            assert!(!before.is_empty(), "{} has no rows", projector.table);
+            let written = !before.is_empty() || OF_WORKERS.contains(&projector.table);
+            assert!(written, "{} has no rows", projector.table);
             assert!(before == after, "seed {}: {} is another", self.seed, projector.table);
         }
     }
