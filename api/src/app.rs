@@ -8,7 +8,7 @@ use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::ObjectStore;
-use firsthand_domain::{Book, Timestamp};
+use firsthand_domain::{Book, State, Timestamp};
 use firsthand_eventstore::{Clock, Ledger, Store};
 use firsthand_projections::Follower;
 use std::fmt;
@@ -121,6 +121,15 @@ impl AppState {
     /// Returns the time.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Returns the time of a book: its clock's, if it has one.
+    pub(crate) async fn time_of(&self, book: Book) -> Result<Timestamp, ApiError> {
+        let Some(clock) = book.clock() else { return Ok(self.now()) };
+        match &*self.ledger.current(clock).await? {
+            State::TestClock(clock) => Ok(clock.now.unwrap_or_else(|| self.now())),
+            _ => Ok(self.now()),
+        }
     }
 
     /// Mints a ULID.

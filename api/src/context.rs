@@ -64,8 +64,9 @@ pub(crate) async fn layer(
     if let Some(book) = context.book.get()
         && let Ok(state) = app.ledger.current(book.stream()).await
         && let StreamState::Credits(account) = &*state
+        && let Ok(now) = app.time_of(*book).await
     {
-        let available = account.available_at(app.now()).get();
+        let available = account.available_at(now).get();
         headers.insert(CREDITS.clone(), HeaderValue::from(available));
     }
     let standing = context.standing.lock().unwrap_or_else(PoisonError::into_inner).take();

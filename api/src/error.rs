@@ -46,6 +46,8 @@ pub enum ApiError {
     ScopeMissing(&'static str),
     /// A test key tried to change what the live side shares.
     LiveKeyNeeded,
+    /// A live key asked for what only the sandbox has.
+    TestKeyNeeded,
     /// There is no such thing, or not in this book.
     NotFound(&'static str),
     /// There is no such route.
@@ -129,7 +131,8 @@ impl ApiError {
             Self::Unauthenticated
             | Self::ServiceTokenNeeded
             | Self::ScopeMissing(_)
-            | Self::LiveKeyNeeded => self.not_allowed(),
+            | Self::LiveKeyNeeded
+            | Self::TestKeyNeeded => self.not_allowed(),
             Self::NotFound(kind) => {
                 row(S::NOT_FOUND, "not_found", "not_found", format!("no such {kind}"))
             }
@@ -195,6 +198,10 @@ impl ApiError {
             Self::LiveKeyNeeded => {
                 let message = "this concerns the live side: use a live key";
                 row(S::FORBIDDEN, "authorization_error", "live_key_needed", message)
+            }
+            Self::TestKeyNeeded => {
+                let message = "only the sandbox has a clock of its own: use a test key";
+                row(S::FORBIDDEN, "authorization_error", "test_key_needed", message)
             }
             _ => row(
                 S::UNAUTHORIZED,
@@ -427,6 +434,11 @@ fn rejected(rejection: &Rejection) -> Row {
         Rejection::KeyRevoked => conflict("key_revoked"),
         Rejection::LastManagingKey => conflict("last_managing_key"),
         Rejection::EndpointDisabled => conflict("endpoint_disabled"),
+        Rejection::ClockBackwards { .. } => conflict("clock_backwards"),
+        Rejection::ClockAdvancing => conflict("clock_advancing"),
+        Rejection::ClockTooFar => {
+            row(S::BAD_REQUEST, "validation_error", "clock_too_far", rejection.to_string())
+        }
         Rejection::TooManySecrets => conflict("too_many_secrets"),
         Rejection::AmountMismatch { .. } => conflict("amount_mismatch"),
         Rejection::NotPaid => conflict("not_paid"),

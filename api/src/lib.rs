@@ -113,6 +113,8 @@ fn buyer() -> OpenApiRouter<AppState> {
         .routes(routes!(v1::organization::settings, v1::organization::change_settings))
         .routes(routes!(v1::audit_events::list))
         .routes(routes!(v1::requests::get))
+        .routes(routes!(v1::test_clock::create, v1::test_clock::get))
+        .routes(routes!(v1::test_clock::advance))
         .merge(webhooks())
 }
 

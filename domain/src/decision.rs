@@ -76,6 +76,12 @@ pub trait Command: Send + Sync {
     /// whose id was just minted need not be named.
     fn needs(&self, view: &dyn View) -> Vec<StreamId>;
 
+    /// Says whether it is decided at the process's time even in a book with a clock of its own: what
+    /// guards access to the service must end when it ends for everybody.
+    fn by_real_time(&self) -> bool {
+        false
+    }
+
     /// Decides. Checks in one order: exists, authority, state, money.
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection>;
 }
@@ -137,6 +143,15 @@ pub fn earnings(view: &dyn View, id: WorkerId) -> Result<&Earnings, Rejection> {
     match view.state(StreamId::Earnings(id)) {
         Some(State::Earnings(earnings)) => Ok(earnings),
         _ => Err(Rejection::NotFound { kind: "earnings" }),
+    }
+}
+
+/// Returns the time of a book that has a clock of its own; `None` for every other book. The clock's
+/// stream must be in memory.
+pub fn time_of(view: &dyn View, book: Book) -> Option<Timestamp> {
+    match view.state(book.clock()?) {
+        Some(State::TestClock(clock)) => clock.now,
+        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::organizations::OrganizationEvent;
 use crate::payouts::PayoutEvent;
 use crate::purchases::PurchaseEvent;
 use crate::submissions::SubmissionEvent;
+use crate::test_clocks::TestClockEvent;
 use crate::webhook_endpoints::WebhookEndpointEvent;
 use crate::workers::WorkerEvent;
 use serde::{Deserializer, Serializer};
@@ -124,4 +125,5 @@ union! {
     Earnings(EarningsEvent),
     Payout(PayoutEvent),
     Appeal(AppealEvent),
+    TestClock(TestClockEvent),
 }

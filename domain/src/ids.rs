@@ -213,6 +213,14 @@ impl Book {
         }
     }
 
+    /// Returns the stream of the book's test clock; `None` if it can have none.
+    pub fn clock(self) -> Option<StreamId> {
+        match self {
+            Self::Organization(id, Environment::Test) => Some(StreamId::TestClock(id)),
+            Self::Organization(_, Environment::Live) | Self::Worker(_) => None,
+        }
+    }
+
     /// Returns the stream whose state row carries the book's Merkle frontier.
     pub fn stream(self) -> StreamId {
         match self {
@@ -281,13 +289,15 @@ pub enum StreamId {
     Payout(PayoutId),
     /// An appeal.
     Appeal(AppealId),
+    /// The test clock of an organization's sandbox.
+    TestClock(OrganizationId),
 }
 
 impl StreamId {
     /// Returns the slot that the stream lives in.
     pub fn slot(self) -> Slot {
         match self {
-            Self::Organization(id) | Self::Credits(id, _) => id.slot(),
+            Self::Organization(id) | Self::Credits(id, _) | Self::TestClock(id) => id.slot(),
             Self::ApiKey(id) => id.slot(),
             Self::Job(id) => id.slot(),
             Self::Submission(id) => id.slot(),
@@ -313,12 +323,14 @@ impl StreamId {
             Self::Earnings(_) => "earnings",
             Self::Payout(_) => "payout",
             Self::Appeal(_) => "appeal",
+            Self::TestClock(_) => "test_clock",
         }
     }
 }
 
 const CREDITS_PREFIX: &str = "credits:";
 const EARNINGS_PREFIX: &str = "earnings:";
+const TEST_CLOCK_PREFIX: &str = "test_clock:";
 
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -336,6 +348,7 @@ impl fmt::Display for StreamId {
             Self::Earnings(id) => write!(f, "{EARNINGS_PREFIX}{id}"),
             Self::Payout(id) => id.fmt(f),
             Self::Appeal(id) => id.fmt(f),
+            Self::TestClock(id) => write!(f, "{TEST_CLOCK_PREFIX}{id}"),
         }
     }
 }
@@ -351,6 +364,9 @@ impl FromStr for StreamId {
         }
         if let Some(worker) = text.strip_prefix(EARNINGS_PREFIX) {
             return worker.parse().map(Self::Earnings);
+        }
+        if let Some(id) = text.strip_prefix(TEST_CLOCK_PREFIX) {
+            return id.parse().map(Self::TestClock);
         }
         match text.split_once('_').map(|(prefix, _)| prefix) {
             Some("org") => text.parse().map(Self::Organization),
@@ -395,6 +411,8 @@ mod tests {
         assert_eq!(credits.to_string().parse(), Ok(credits));
         let earnings = StreamId::Earnings(WorkerId::new(Ulid(77)));
         assert_eq!(earnings.to_string().parse(), Ok(earnings));
+        let clock = StreamId::TestClock(org);
+        assert_eq!(clock.to_string().parse(), Ok(clock));
     }
 
     #[test]

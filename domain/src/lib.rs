@@ -29,6 +29,7 @@ pub mod rejection;
 pub mod scoring;
 pub mod state;
 pub mod submissions;
+pub mod test_clocks;
 pub mod time;
 pub mod webhook_endpoints;
 pub mod workers;

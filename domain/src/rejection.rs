@@ -147,6 +147,18 @@ pub enum Rejection {
     /// What the command would change is no longer as the client saw it.
     #[error("the resource is no longer as If-Match names it")]
     PreconditionFailed,
+    /// A test clock never goes back.
+    #[error("the clock stands at {now} and never goes back")]
+    ClockBackwards {
+        /// Where it stands.
+        now: Timestamp,
+    },
+    /// A test clock goes forward by two years at a time.
+    #[error("a clock goes forward by no more than 731 days at a time")]
+    ClockTooFar,
+    /// The test clock is on its way.
+    #[error("the clock is still on its way")]
+    ClockAdvancing,
     /// A setting's value is not allowed.
     #[error("{field}: {message}")]
     InvalidSetting {
@@ -179,6 +191,7 @@ impl Rejection {
             | Self::InsufficientEarnings { .. }
             | Self::PayoutInFlight { .. }
             | Self::NoPayoutAccount
+            | Self::ClockAdvancing
             | Self::TooEarly => true,
             Self::NotFound { .. }
             | Self::AlreadyExists { .. }
@@ -199,6 +212,8 @@ impl Rejection {
             | Self::AlreadyAppealed
             | Self::AlreadyDecided
             | Self::PreconditionFailed
+            | Self::ClockBackwards { .. }
+            | Self::ClockTooFar
             | Self::InvalidSetting { .. }
             | Self::OutOfBalance { .. } => false,
         }

@@ -11,6 +11,7 @@ use crate::organizations::Organization;
 use crate::payouts::Payout;
 use crate::purchases::Purchase;
 use crate::submissions::Submission;
+use crate::test_clocks::TestClock;
 use crate::webhook_endpoints::WebhookEndpoint;
 use crate::workers::Worker;
 use serde::{Deserializer, Serialize, Serializer};
@@ -74,6 +75,7 @@ states! {
     Earnings(Earnings, StreamId::Earnings(_)),
     Payout(Payout, StreamId::Payout(_)),
     Appeal(Appeal, StreamId::Appeal(_)),
+    TestClock(TestClock, StreamId::TestClock(_)),
 }
 
 /// What lists can be filtered by without reading the state: columns of the state's row.
@@ -119,7 +121,8 @@ impl State {
             | Self::Organization(_)
             | Self::Credits(_)
             | Self::Worker(_)
-            | Self::Earnings(_) => Listed::default(),
+            | Self::Earnings(_)
+            | Self::TestClock(_) => Listed::default(),
         }
     }
 }
@@ -168,4 +171,5 @@ cqrs_aggregate! {
     Earnings = "earnings", Earnings;
     Payout = "payout", Payout;
     Appeal = "appeal", Appeal;
+    TestClock = "test_clock", TestClock;
 }

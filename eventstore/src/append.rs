@@ -4,6 +4,7 @@
 //! everything only if that succeeded; if another process was there first it fails, and with it the
 //! transaction of the batch (design D3, D5).
 
+use crate::codec::Envelope;
 use crate::column::Column;
 use crate::error::StoreError;
 use crate::store::Store;
@@ -23,10 +24,33 @@ pub(crate) struct EventRows {
     pub event_type: Vec<&'static str>,
     pub schema_version: Vec<i16>,
     pub recorded_at: Vec<i64>,
+    /// Times of books with clocks of their own. Shorter than the other columns where no later event has
+    /// one: `unnest` makes the rest null, so that a batch without any sends an empty array.
+    pub effective_at: Vec<Option<i64>>,
     pub actor: Column,
     pub request_id: Column,
     pub payload: Column,
     pub leaf: Column,
+}
+
+impl EventRows {
+    /// Adds what stands around an event whose payload is there already.
+    pub(crate) fn push(&mut self, envelope: &Envelope<'_>, event_type: &'static str, leaf: Hash) {
+        if envelope.effective_at.is_some() {
+            self.effective_at.resize(self.version.len(), None);
+            self.effective_at.push(envelope.effective_at);
+        }
+        self.book.push(envelope.book);
+        self.stream.push(envelope.stream);
+        self.sequence.push(envelope.sequence);
+        self.version.push(envelope.version);
+        self.event_type.push(event_type);
+        self.schema_version.push(envelope.schema_version);
+        self.recorded_at.push(envelope.recorded_at);
+        self.actor.push(envelope.actor);
+        self.request_id.push(envelope.request_id);
+        self.leaf.push(leaf);
+    }
 }
 
 /// State rows of one part of a batch, column by column.
@@ -101,14 +125,15 @@ with head as (
   returning part
 ), appended as (
   insert into events (part, position, book, sequence, stream, version, event_type,
-                      schema_version, recorded_at, actor, request_id, payload, leaf)
+                      schema_version, recorded_at, actor, request_id, payload, leaf, effective_at)
   select head.part, $2 + e.n, e.book, e.sequence, e.stream, e.version, e.event_type,
-         e.schema_version, e.recorded_at, e.actor, e.request_id, e.payload, e.leaf
+         e.schema_version, e.recorded_at, e.actor, e.request_id, e.payload, e.leaf,
+         e.effective_at
   from head, unnest($5::text[], $6::bigint[], $7::text[], $8::bigint[], $9::text[],
                     $10::smallint[], $11::bigint[], $12::text[], $13::text[], $14::bytea[],
-                    $15::bytea[])
+                    $15::bytea[], $42::bigint[])
     with ordinality as e(book, sequence, stream, version, event_type, schema_version,
-                         recorded_at, actor, request_id, payload, leaf, n)
+                         recorded_at, actor, request_id, payload, leaf, effective_at, n)
   returning 1
 ), created as (
   insert into streams (part, stream, kind, book, version, status, parent, sequence, frontier,
@@ -210,7 +235,7 @@ impl Appender {
         let (events, keys) = (&rows.events, &rows.keys);
         let (created, changed) = (&rows.created, &rows.changed);
         let count = rows.count();
-        let parameters: [&(dyn ToSql + Sync); 41] = [
+        let parameters: [&(dyn ToSql + Sync); 42] = [
             &rows.part,
             &rows.expected_head,
             &count,
@@ -252,6 +277,7 @@ impl Appender {
             &rows.answered_at,
             &rows.expected_leaf.as_slice(),
             &rows.last_leaf(),
+            &events.effective_at,
         ];
         let written = self.client.query_one(&self.statement, &parameters).await?;
         let wanted = [

@@ -10,7 +10,7 @@ use crate::ledger::{Meta, Reply};
 use crate::writer::Envelope;
 use bytes::Bytes;
 use firsthand_domain::merkle::Hash;
-use firsthand_domain::{Book, Changes, Context, Rejection, StreamId, Timestamp};
+use firsthand_domain::{Book, Changes, Command, Context, Rejection, StreamId, Timestamp, decision};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -115,7 +115,8 @@ impl Batch {
         let now = now.max(Timestamp::from_micros(head.recorded_at.saturating_add(1)));
         let book = command.book(&memory.cache);
         let mut wrote = false;
-        let outcome = match command.decide(&memory.cache, &Context { now }) {
+        let context = context(memory, command.as_ref(), book, now);
+        let outcome = match command.decide(&memory.cache, &context) {
             Ok(changes) => {
                 wrote = !changes.is_empty();
                 let decided = Decided { part, book: book.unwrap_or_default(), changes, now };
@@ -188,6 +189,8 @@ impl Batch {
             cached.state.evolve(&event);
             cached.used_in = memory.batch;
             let version = cached.version;
+            // After the event: one that moves the clock happens where it leads to.
+            let effective_at = decision::time_of(&memory.cache, book).map(Timestamp::micros);
             let of_book = memory.cache.get_or_new(book.stream());
             of_book.used_in = memory.batch;
             let sequence = i64::try_from(of_book.frontier.size() + 1).unwrap_or(i64::MAX);
@@ -200,21 +203,13 @@ impl Batch {
                 event_type: event.name(),
                 schema_version: event.schema_version(),
                 recorded_at,
+                effective_at,
                 actor: &meta.actor,
                 request_id: &meta.request_id,
             };
             let leaf = codec::leaf(&envelope, rows.payload.get(index), &mut self.scratch);
             of_book.frontier.push(leaf);
-            rows.book.push(&book_name);
-            rows.stream.push(&stream_name);
-            rows.sequence.push(sequence);
-            rows.version.push(version);
-            rows.event_type.push(event.name());
-            rows.schema_version.push(event.schema_version());
-            rows.recorded_at.push(recorded_at);
-            rows.actor.push(&meta.actor);
-            rows.request_id.push(&meta.request_id);
-            rows.leaf.push(leaf);
+            rows.push(&envelope, event.name(), leaf);
             building.touched.insert(stream, book);
             let head = memory.heads.entry(part).or_default();
             head.position += 1;
@@ -229,6 +224,7 @@ impl Batch {
                 stream,
                 version,
                 recorded_at,
+                effective_at,
                 request_id,
                 event,
             }));
@@ -311,6 +307,14 @@ fn push_state(
     Ok(())
 }
 
+/// Returns what a decision may know: the time of its book if that has a clock of its own, else ours.
+fn context(memory: &Memory, command: &dyn Command, book: Option<Book>, now: Timestamp) -> Context {
+    let of_book = book
+        .filter(|_book| !command.by_real_time())
+        .and_then(|book| decision::time_of(&memory.cache, book));
+    Context { now: of_book.unwrap_or(now) }
+}
+
 /// Returns the streams that a command needs and that are not in memory: its own, and the one that
 /// stands for its book. A stream of another part can't be loaded here, however often it is asked
 /// for: the command is decided without it, as if it did not exist.
@@ -318,7 +322,10 @@ pub(crate) fn missing(memory: &Memory, envelope: &Envelope) -> Vec<StreamId> {
     let command = &envelope.request.command;
     let mut missing = command.needs(&memory.cache);
     if let Some(book) = command.book(&memory.cache) {
-        firsthand_domain::decision::need(&memory.cache, book.stream(), &mut missing);
+        decision::need(&memory.cache, book.stream(), &mut missing);
+        if let Some(clock) = book.clock() {
+            decision::need(&memory.cache, clock, &mut missing);
+        }
     }
     missing.retain(|stream| stream.slot().part(memory.parts) == envelope.part);
     missing

@@ -25,10 +25,19 @@ pub struct Recorded {
     pub version: i64,
     /// Microseconds since the epoch; strictly increasing within a part.
     pub recorded_at: i64,
+    /// The time of its book, if that has a clock of its own; never goes back within a book.
+    pub effective_at: Option<i64>,
     /// The request that caused it, unless it was a task or a timer.
     pub request_id: Option<RequestId>,
     /// The event.
     pub event: Event,
+}
+
+impl Recorded {
+    /// Returns when it happened: the time of its book, in microseconds since the epoch.
+    pub fn happened_at(&self) -> i64 {
+        self.effective_at.unwrap_or(self.recorded_at)
+    }
 }
 
 /// What stands around a payload in the hashed entry.
@@ -48,6 +57,8 @@ pub struct Envelope<'a> {
     pub schema_version: i16,
     /// Microseconds since the epoch.
     pub recorded_at: i64,
+    /// The time of a book with a clock of its own.
+    pub effective_at: Option<i64>,
     /// Who caused it.
     pub actor: &'a str,
     /// The request that caused it.
@@ -61,7 +72,7 @@ pub fn leaf(envelope: &Envelope<'_>, payload: &[u8], scratch: &mut Vec<u8>) -> H
     // Writing to a vector can't fail.
     drop(write!(
         scratch,
-        r#"{{"book":"{}","sequence":{},"stream":"{}","version":{},"type":"{}","schema_version":{},"recorded_at":{},"actor":"{}","request_id":"{}","data":"#,
+        r#"{{"book":"{}","sequence":{},"stream":"{}","version":{},"type":"{}","schema_version":{},"recorded_at":{},"#,
         envelope.book,
         envelope.sequence,
         envelope.stream,
@@ -69,8 +80,15 @@ pub fn leaf(envelope: &Envelope<'_>, payload: &[u8], scratch: &mut Vec<u8>) -> H
         envelope.event_type,
         envelope.schema_version,
         envelope.recorded_at,
-        envelope.actor,
-        envelope.request_id,
+    ));
+    // Only where there is one: the leaves of all other events are as they ever were.
+    if let Some(effective_at) = envelope.effective_at {
+        drop(write!(scratch, r#""effective_at":{effective_at},"#));
+    }
+    drop(write!(
+        scratch,
+        r#""actor":"{}","request_id":"{}","data":"#,
+        envelope.actor, envelope.request_id,
     ));
     scratch.extend_from_slice(payload);
     scratch.push(b'}');

@@ -10,6 +10,7 @@ mod batch;
 mod cache;
 pub mod canary;
 pub mod claims;
+pub mod clocked;
 pub mod codec;
 mod column;
 pub mod cqrs;

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tasks::{self, NewTask};
+use crate::tasks::{self, NewTask, TaskClock};
 use firsthand_domain::Environment;
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,7 @@ pub async fn receive(store: &Store, event: NewPaymentEvent<'_>) -> Result<bool, 
             book: "payments".to_owned(),
             payload: serde_json::to_vec(&known).map_err(StoreError::corrupt)?,
             due_at: event.received_at,
+            clock: TaskClock::None,
         };
         tasks::add(&mut transaction, event.part, &[task]).await?;
     }

@@ -69,7 +69,13 @@ impl Published {
 
     /// Says whether a stream's state is worth publishing: those that requests are authorized by.
     pub(crate) fn wants(stream: StreamId) -> bool {
-        matches!(stream, StreamId::ApiKey(_) | StreamId::Worker(_) | StreamId::Credits(..))
+        matches!(
+            stream,
+            StreamId::ApiKey(_)
+                | StreamId::Worker(_)
+                | StreamId::Credits(..)
+                | StreamId::TestClock(_)
+        )
     }
 
     /// Notes where a part will end when a batch that this process sends has landed; or, after a

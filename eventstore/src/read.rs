@@ -62,7 +62,7 @@ pub async fn events_after(
 ) -> Result<Vec<Arc<Recorded>>, StoreError> {
     let rows = sqlx::query!(
         "select position, book, sequence, stream, version, event_type, schema_version,
-                recorded_at, request_id, payload
+                recorded_at, effective_at, request_id, payload
          from events
          where part = $1 and position > $2 and position <= $3
          order by position",
@@ -82,6 +82,7 @@ pub async fn events_after(
                 stream: row.stream.parse().map_err(StoreError::corrupt)?,
                 version: row.version,
                 recorded_at: row.recorded_at,
+                effective_at: row.effective_at,
                 request_id: row.request_id.parse().ok(),
                 event: decode_event(&row.event_type, row.schema_version, &row.payload)?,
             }))

@@ -64,6 +64,7 @@ mod tests {
             stream: Book::default().stream(),
             version: position,
             recorded_at: position,
+            effective_at: None,
             request_id: None,
             event: Event::Credits(CreditEvent::Expired(CreditsExpired {
                 lot_id: LotId::default(),

@@ -17,6 +17,20 @@ pub struct NewTask {
     pub payload: Vec<u8>,
     /// When, in microseconds since the epoch.
     pub due_at: i64,
+    /// Whether the book has a clock of its own, and where the task stands with it.
+    pub clock: TaskClock,
+}
+
+/// By which clock a task is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TaskClock {
+    /// By the process's.
+    #[default]
+    None,
+    /// By the process's; the book's clock waits for it.
+    Awake,
+    /// By its book's: it sleeps until that clock gets there.
+    Asleep,
 }
 
 /// A task that was leased.
@@ -32,6 +46,8 @@ pub struct LeasedTask {
     pub payload: Vec<u8>,
     /// How often it was begun, this time included.
     pub attempts: i32,
+    /// Whether its book has a clock of its own, which waits for it.
+    pub clocked: bool,
 }
 
 /// Adds the tasks of one part, in the caller's transaction. One that exists already is left alone.
@@ -48,9 +64,13 @@ pub async fn add(
     let books: Vec<_> = tasks.iter().map(|task| task.book.clone()).collect();
     let payloads: Vec<_> = tasks.iter().map(|task| task.payload.clone()).collect();
     let due: Vec<_> = tasks.iter().map(|task| task.due_at).collect();
+    let clocked = |task: &NewTask| (task.clock != TaskClock::None).then(|| task.book.clone());
+    let clocks: Vec<_> = tasks.iter().map(clocked).collect();
+    let asleep: Vec<_> = tasks.iter().map(|task| task.clock == TaskClock::Asleep).collect();
     sqlx::query!(
-        "insert into tasks (part, task_id, kind, book, payload, due_at)
-         select $1, t.* from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::bigint[])
+        "insert into tasks (part, task_id, kind, book, payload, due_at, clock, asleep)
+         select $1, t.* from unnest($2::text[], $3::text[], $4::text[], $5::bytea[], $6::bigint[],
+                                    $7::text[], $8::bool[])
            as t
          on conflict do nothing",
         part,
@@ -58,7 +78,9 @@ pub async fn add(
         &kinds,
         &books,
         &payloads,
-        &due
+        &due,
+        &clocks as &[Option<String>],
+        &asleep
     )
     .execute(connection)
     .await?;
@@ -74,14 +96,14 @@ pub async fn lease(
     most: i64,
 ) -> Result<Vec<LeasedTask>, StoreError> {
     let rows = sqlx::query!(
-        "update tasks set due_at = $3, attempts = attempts + 1
+        r#"update tasks set due_at = $3, attempts = attempts + 1
          where part = $1 and task_id in (
            select task_id from tasks
-           where part = $1 and due_at <= $2 and dead_at is null
+           where part = $1 and due_at <= $2 and dead_at is null and not asleep
            order by due_at
            limit $4
            for update skip locked)
-         returning task_id, kind, payload, attempts",
+         returning task_id, kind, payload, attempts, clock is not null as "clocked!""#,
         part,
         now,
         lease_until,
@@ -97,6 +119,7 @@ pub async fn lease(
             kind: row.kind,
             payload: row.payload,
             attempts: row.attempts,
+            clocked: row.clocked,
         })
         .collect())
 }
@@ -104,7 +127,7 @@ pub async fn lease(
 /// Returns the parts that have due tasks.
 pub async fn due_parts(store: &Store, now: i64) -> Result<Vec<i16>, StoreError> {
     Ok(sqlx::query_scalar!(
-        "select distinct part from tasks where due_at <= $1 and dead_at is null",
+        "select distinct part from tasks where due_at <= $1 and dead_at is null and not asleep",
         now
     )
     .fetch_all(store.single())
@@ -213,13 +236,25 @@ pub struct DueTimer {
 
 /// Returns the parts that have due timers.
 pub async fn parts_with_due_timers(store: &Store, now: i64) -> Result<Vec<i16>, StoreError> {
-    Ok(sqlx::query_scalar!("select distinct part from timers where due_at <= $1", now)
-        .fetch_all(store.single())
-        .await?)
+    Ok(sqlx::query_scalar!(
+        "select distinct part from timers where due_at <= $1 and clock is null",
+        now
+    )
+    .fetch_all(store.single())
+    .await?)
+}
+
+/// When a timer falls due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// In microseconds since the epoch.
+    pub at: i64,
+    /// The book by whose own clock it does; `None` for the process's.
+    pub clock: Option<String>,
 }
 
 /// What a batch of events makes of the timers: `None` removes one.
-pub type TimerChanges = std::collections::BTreeMap<(String, &'static str, String), Option<i64>>;
+pub type TimerChanges = std::collections::BTreeMap<(String, &'static str, String), Option<Due>>;
 
 /// Sets and removes timers, in the caller's transaction.
 pub async fn set_timers(
@@ -228,18 +263,19 @@ pub async fn set_timers(
     changes: &TimerChanges,
 ) -> Result<(), StoreError> {
     let columns = |set: bool| {
-        let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for ((stream, kind, subject), due_at) in changes {
-            if due_at.is_some() == set {
+        let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for ((stream, kind, subject), due) in changes {
+            if due.is_some() == set {
                 columns.0.push(stream.clone());
                 columns.1.push((*kind).to_owned());
                 columns.2.push(subject.clone());
-                columns.3.push(due_at.unwrap_or_default());
+                columns.3.push(due.as_ref().map_or(0, |due| due.at));
+                columns.4.push(due.as_ref().and_then(|due| due.clock.clone()));
             }
         }
         columns
     };
-    let (streams, kinds, subjects, _) = columns(false);
+    let (streams, kinds, subjects, ..) = columns(false);
     if !streams.is_empty() {
         sqlx::query!(
             "delete from timers as t
@@ -254,17 +290,20 @@ pub async fn set_timers(
         .execute(&mut *connection)
         .await?;
     }
-    let (streams, kinds, subjects, due) = columns(true);
+    let (streams, kinds, subjects, due, clocks) = columns(true);
     if !streams.is_empty() {
         sqlx::query!(
-            "insert into timers (part, stream, kind, subject, due_at)
-             select $1, t.* from unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) as t
-             on conflict (part, stream, kind, subject) do update set due_at = excluded.due_at",
+            "insert into timers (part, stream, kind, subject, due_at, clock)
+             select $1, t.* from unnest($2::text[], $3::text[], $4::text[], $5::bigint[],
+                                        $6::text[]) as t
+             on conflict (part, stream, kind, subject) do update
+             set due_at = excluded.due_at, clock = excluded.clock",
             part,
             &streams,
             &kinds,
             &subjects,
-            &due
+            &due,
+            &clocks as &[Option<String>]
         )
         .execute(&mut *connection)
         .await?;
@@ -281,7 +320,7 @@ pub async fn due_timers(
 ) -> Result<Vec<DueTimer>, StoreError> {
     let rows = sqlx::query!(
         "select stream, kind, subject from timers
-         where part = $1 and due_at <= $2 order by due_at limit $3",
+         where part = $1 and due_at <= $2 and clock is null order by due_at limit $3",
         part,
         now,
         most

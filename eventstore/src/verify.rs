@@ -11,7 +11,7 @@ use firsthand_domain::earnings;
 use firsthand_domain::ids::WorkerId;
 use firsthand_domain::merkle::Frontier;
 use firsthand_domain::payouts::PayoutStatus;
-use firsthand_domain::{Cents, Event, State, StreamId};
+use firsthand_domain::{Book, Cents, Event, State, StreamId, Timestamp};
 use std::collections::BTreeMap;
 
 /// Events read at a time.
@@ -47,10 +47,11 @@ pub async fn verify_part(
     let mut streams: BTreeMap<StreamId, Replayed> = BTreeMap::new();
     let mut position = 0;
     let mut recorded_at = 0;
+    let mut times = BookTimes::default();
     loop {
         let rows = sqlx::query!(
             "select position, book, sequence, stream, version, event_type, schema_version,
-                    recorded_at, actor, request_id, payload, leaf
+                    recorded_at, effective_at, actor, request_id, payload, leaf
              from events where part = $1 and position > $2 order by position limit $3",
             part,
             position,
@@ -78,6 +79,7 @@ pub async fn verify_part(
                 event_type: &row.event_type,
                 schema_version: row.schema_version,
                 recorded_at: row.recorded_at,
+                effective_at: row.effective_at,
                 actor: &row.actor,
                 request_id: &row.request_id,
             };
@@ -87,6 +89,7 @@ pub async fn verify_part(
             }
             let event = decode_event(&row.event_type, row.schema_version, &row.payload)?;
             replay(&mut streams, &envelope, &event, hash, found)?;
+            times.check(&streams, &envelope, found)?;
             report.events += 1;
         }
     }
@@ -125,7 +128,7 @@ fn replay(
         }
         _ => (),
     }
-    let book: firsthand_domain::Book = envelope.book.parse().map_err(StoreError::corrupt)?;
+    let book: Book = envelope.book.parse().map_err(StoreError::corrupt)?;
     let of_book = streams.entry(book.stream()).or_insert_with(|| empty(book.stream()));
     of_book.frontier.push(hash);
     if i64::try_from(of_book.frontier.size()) != Ok(envelope.sequence) {
@@ -140,6 +143,38 @@ fn entry(event: &Event) -> Vec<Posting> {
         Event::Credits(event) => credits::postings(event),
         Event::Earnings(event) => earnings::postings(event),
         _ => Vec::new(),
+    }
+}
+
+/// The latest time of each book that has a clock of its own.
+#[derive(Debug, Default)]
+struct BookTimes(BTreeMap<Book, i64>);
+
+impl BookTimes {
+    /// Finds an event whose time is not that of its book's clock after it, or goes back.
+    fn check(
+        &mut self,
+        streams: &BTreeMap<StreamId, Replayed>,
+        envelope: &codec::Envelope<'_>,
+        found: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        let book: Book = envelope.book.parse().map_err(StoreError::corrupt)?;
+        let clock = book.clock().and_then(|clock| streams.get(&clock));
+        let expected = match clock.map(|clock| &clock.state) {
+            Some(State::TestClock(clock)) => clock.now.map(Timestamp::micros),
+            _ => None,
+        };
+        let sequence = envelope.sequence;
+        if envelope.effective_at != expected {
+            found.push(format!("{book}: event number {sequence} has not its book's time"));
+        }
+        let Some(effective_at) = envelope.effective_at else { return Ok(()) };
+        let latest = self.0.entry(book).or_insert(effective_at);
+        if effective_at < *latest {
+            found.push(format!("{book}: the book's time goes back at event number {sequence}"));
+        }
+        *latest = effective_at;
+        Ok(())
     }
 }
 

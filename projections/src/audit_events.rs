@@ -35,7 +35,8 @@ pub(crate) async fn project(
             | StreamId::Purchase(_)
             | StreamId::Earnings(_)
             | StreamId::Payout(_)
-            | StreamId::Appeal(_) => None,
+            | StreamId::Appeal(_)
+            | StreamId::TestClock(_) => None,
         });
     }
     sqlx::query!(
@@ -112,6 +113,8 @@ pub struct AuditEventRow {
     pub event_type: String,
     /// Microseconds since the epoch.
     pub recorded_at: i64,
+    /// The time of its book, if that has a clock of its own.
+    pub effective_at: Option<i64>,
     /// Who caused it.
     pub actor: String,
     /// The request that caused it.
@@ -150,8 +153,8 @@ pub async fn of_request(
         AuditEventRow,
         "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
          cross join lateral (
-         select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
-                e.stream, a.job_id, e.payload, e.leaf
+         select a.position, e.sequence, a.event_type, e.recorded_at, e.effective_at, e.actor,
+                e.request_id, e.stream, a.job_id, e.payload, e.leaf
          from audit_events a
          join events e on e.part = a.part and e.position = a.position
          where a.part = $1 and a.book = tenant.book and e.part = $1 and e.book = tenant.book and a.request_id = $3
@@ -179,8 +182,8 @@ pub async fn list(
         AuditEventRow,
         "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
          cross join lateral (
-         select a.position, e.sequence, a.event_type, e.recorded_at, e.actor, e.request_id,
-                e.stream, a.job_id, e.payload, e.leaf
+         select a.position, e.sequence, a.event_type, e.recorded_at, e.effective_at, e.actor,
+                e.request_id, e.stream, a.job_id, e.payload, e.leaf
          from audit_events a
          join events e on e.part = a.part and e.position = a.position
          where a.part = $1 and a.book = tenant.book and e.part = $1 and e.book = tenant.book

@@ -54,7 +54,7 @@ impl Folded {
                 granted.origin.as_str(),
                 granted.amount_cents.get(),
                 granted.expires_at.map(firsthand_domain::Timestamp::micros),
-                recorded.recorded_at,
+                recorded.happened_at(),
             )),
             CreditEvent::Held(held) => self.each(book, &held.draws, |delta, amount| {
                 delta.remaining -= amount;

@@ -40,7 +40,7 @@ pub struct CreditTransactionRow {
     pub external_ref: Option<String>,
     /// When the lot expires, in microseconds since the epoch.
     pub expires_at: Option<i64>,
-    /// When it was recorded, in microseconds since the epoch.
+    /// When it happened, in microseconds since the epoch.
     pub created_at: i64,
 }
 
@@ -86,7 +86,7 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> Option<CreditTransactio
         submission_id: None,
         external_ref: None,
         expires_at: None,
-        created_at: recorded.recorded_at,
+        created_at: recorded.happened_at(),
     };
     match event {
         CreditEvent::Granted(granted) => issue(&mut row, granted),
@@ -161,7 +161,8 @@ pub(crate) async fn project(
             | Event::Purchase(_)
             | Event::Earnings(_)
             | Event::Payout(_)
-            | Event::Appeal(_) => None,
+            | Event::Appeal(_)
+            | Event::TestClock(_) => None,
         })
         .collect();
     if rows.is_empty() {
@@ -287,11 +288,11 @@ pub async fn list(
            and position > coalesce((
                  select position from credit_transactions
                  where part = $1 and book = tenant.book and created_at <= $5
-                 order by created_at desc limit 1), 0)
+                 order by created_at desc, position desc limit 1), 0)
            and position <= case when $6::bigint is null then $9 else coalesce((
                  select position from credit_transactions
                  where part = $1 and book = tenant.book and created_at <= $6
-                 order by created_at desc limit 1), 0) end
+                 order by created_at desc, position desc limit 1), 0) end
            and position < coalesce($7, $9)
          order by position desc
          limit $8

@@ -106,9 +106,7 @@ impl Service {
         if roles.projections {
             follow(&tracker, &ledger, &read_models, &stop);
         }
-        // A pace of its own: whoever is owed much must not hold up the rest.
-        let feed = Follower::new(&store, FEED_CURSOR, FEED, &Pace::default()).with_page(FEED_PAGE);
-        let feed = Arc::new(feed);
+        let feed = feed(&store);
         let secrets = Secrets::new(&instance.master_key);
         if roles.workers {
             let outbound = Outbound {
@@ -119,17 +117,21 @@ impl Service {
             let context = WorkerContext {
                 ledger: ledger.clone(),
                 read_models: Arc::clone(&read_models),
+                reactors: reactors(&store, &pace),
+                feed: Arc::clone(&feed),
+                bell: Arc::default(),
                 objects: objects.clone(),
                 payments: provider.payments.clone(),
                 clock: Arc::clone(&clock),
                 scratch_dir: instance.dir.join("scratch"),
                 earnings_hold: config.earnings_hold()?,
                 shelf: Arc::default(),
+                stop: stop.clone(),
             };
             follow(&tracker, &ledger, &feed, &stop);
             let dispatcher = Dispatcher::new(context.clone(), outbound, tracker.clone(), &stop);
             dispatch(&tracker, dispatcher, &feed, database).await?;
-            work(&tracker, &pace, context, &stop);
+            work(&tracker, context, &stop);
         }
         let app = AppState::new(Parts {
             ledger,
@@ -240,6 +242,17 @@ fn poll_heads(tracker: &TaskTracker, ledger: &Ledger, stop: &CancellationToken) 
     });
 }
 
+/// The follower of what endpoints are owed. It has a pace of its own: whoever is owed much must not
+/// hold up the rest.
+fn feed(store: &Store) -> Arc<Follower> {
+    let follower = Follower::new(store, FEED_CURSOR, FEED, &Pace::default());
+    Arc::new(follower.with_page(FEED_PAGE))
+}
+
+fn reactors(store: &Store, pace: &Pace) -> Arc<Follower> {
+    Arc::new(Follower::new(store, REACTOR_CURSOR, REACTORS, pace))
+}
+
 async fn dispatch(
     tracker: &TaskTracker,
     dispatcher: Dispatcher,
@@ -256,12 +269,11 @@ async fn dispatch(
     Ok(())
 }
 
-fn work(tracker: &TaskTracker, pace: &Pace, context: WorkerContext, stop: &CancellationToken) {
-    let reactors = Arc::new(Follower::new(context.ledger.store(), REACTOR_CURSOR, REACTORS, pace));
-    follow(tracker, &context.ledger, &reactors, stop);
+fn work(tracker: &TaskTracker, context: WorkerContext, stop: &CancellationToken) {
+    follow(tracker, &context.ledger, &context.reactors, stop);
     let runner = Runner::new(context.clone(), tracker.clone());
     let running = stop.clone();
-    tracker.spawn(async move { runner.run(&reactors, &running).await });
+    tracker.spawn(async move { runner.run(&running).await });
     let stop = stop.clone();
     tracker.spawn(async move { run_schedules(&context, &stop).await });
 }

@@ -5,6 +5,7 @@
 //! `FIRSTHAND_PROPERTY_SEED` repeats a run's movements.
 
 mod tools;
+mod year;
 
 use firsthand_tests::shape::{int, text};
 use firsthand_tests::{Api, Buyer, Options, Server, Worker, media};
@@ -93,16 +94,18 @@ impl Book {
 
     /// What the service says stood on each account at an instant.
     async fn stood(&self, as_of: &str) -> Balances {
-        let path = format!(
-            "/internal/operator/account_balances?book={}:live&as_of={as_of}",
-            self.buyer.organization_id
-        );
-        let rows = self.operator.list(&path).await;
-        rows.iter()
-            .map(|row| (text(row, "ledger_account").to_owned(), -int(row, "balance_cents")))
-            .filter(|(_, cents)| *cents != 0)
-            .collect()
+        balances(&self.operator, &format!("{}:live", self.buyer.organization_id), as_of).await
     }
+}
+
+/// What the service says stood on each account of a book at an instant.
+async fn balances(operator: &Api, book: &str, as_of: &str) -> Balances {
+    let path = format!("/internal/operator/account_balances?book={book}&as_of={as_of}");
+    let rows = operator.list(&path).await;
+    rows.iter()
+        .map(|row| (text(row, "ledger_account").to_owned(), -int(row, "balance_cents")))
+        .filter(|(_, cents)| *cents != 0)
+        .collect()
 }
 
 /// An instant between two movements: the first belongs to the past, the second does not.

@@ -11,7 +11,7 @@ mod tasks;
 mod webhooks;
 
 pub use reactors::{CURSOR, REACTORS};
-pub use runner::{Runner, WorkerContext};
+pub use runner::{Bell, Runner, WorkerContext};
 pub use schedules::run_schedules;
 pub use tasks::Shelf;
 pub use webhooks::{Dispatcher, Outbound, RetrySchedule};

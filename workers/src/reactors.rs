@@ -1,15 +1,16 @@
 //! Reactors: event to tasks, event to timers. Pure: no clock, no randomness, no reading.
 
 use firsthand_domain::credits::{CreditEvent, NOTICE};
-use firsthand_domain::ids::{JobId, PayoutId, PurchaseId};
+use firsthand_domain::ids::{JobId, OrganizationId, PayoutId, PurchaseId};
 use firsthand_domain::jobs::JobEvent;
 use firsthand_domain::payouts::PayoutEvent;
 use firsthand_domain::submissions::{RejectionCode, SubmissionEvent};
+use firsthand_domain::test_clocks::TestClockEvent;
 use firsthand_domain::time::Span;
-use firsthand_domain::{Event, Timestamp};
-use firsthand_eventstore::StoreError;
+use firsthand_domain::{Book, Event, StreamId, Timestamp};
 use firsthand_eventstore::codec::Recorded;
-use firsthand_eventstore::tasks::{NewTask, TimerChanges};
+use firsthand_eventstore::tasks::{Due, NewTask, TaskClock, TimerChanges};
+use firsthand_eventstore::{StoreError, clocked};
 use firsthand_projections::Projector;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -36,7 +37,11 @@ pub const REACTORS: &[Projector] = &[
         project: |connection, part, events| {
             Box::pin(async move {
                 let changes = timers(events);
-                firsthand_eventstore::tasks::set_timers(connection, part, &changes).await
+                firsthand_eventstore::tasks::set_timers(&mut *connection, part, &changes).await?;
+                for (book, at) in made(events) {
+                    clocked::adopt(&mut *connection, part, book, at, &[kinds::SIMULATE]).await?;
+                }
+                Ok(())
             })
         },
     },
@@ -56,6 +61,8 @@ pub(crate) mod kinds {
     pub(crate) const CHARGE: &str = "charge";
     /// Transfer a payout to its worker.
     pub(crate) const PAYOUT: &str = "payout";
+    /// Take a test clock to where it is going.
+    pub(crate) const ADVANCE: &str = "advance";
 }
 
 /// What every task knows: its submission, and for scores the attempt.
@@ -92,6 +99,13 @@ pub(crate) struct PayoutTask {
     pub payout_id: PayoutId,
 }
 
+/// Whose test clock goes forward.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AdvanceTask {
+    /// The organization.
+    pub organization_id: OrganizationId,
+}
+
 /// A task that an event obliges to.
 fn task(
     recorded: &Recorded,
@@ -104,6 +118,7 @@ fn task(
         book: recorded.book.to_string(),
         payload: serde_json::to_vec(payload).map_err(StoreError::corrupt)?,
         due_at: recorded.recorded_at,
+        clock: if recorded.effective_at.is_some() { TaskClock::Awake } else { TaskClock::None },
     })
 }
 
@@ -119,12 +134,23 @@ fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
             let payout = PayoutTask { payout_id: opened.payout_id };
             owed.push(task(recorded, kinds::PAYOUT, &payout)?);
         }
+        if let (Event::TestClock(TestClockEvent::AdvanceRequested(_)), StreamId::TestClock(id)) =
+            (&recorded.event, recorded.stream)
+        {
+            let advance = task(recorded, kinds::ADVANCE, &AdvanceTask { organization_id: id })?;
+            // The clock does not wait for itself.
+            owed.push(NewTask { clock: TaskClock::None, ..advance });
+        }
         let sandbox = recorded.book.is_sandbox();
         if let (Event::Job(JobEvent::Created(created)), true) = (&recorded.event, sandbox) {
             let simulate =
                 task(recorded, kinds::SIMULATE, &SimulateTask { job_id: created.job_id })?;
             let due_at = created.at.after(SIMULATED_AFTER).micros();
-            owed.push(NewTask { due_at, ..simulate });
+            let clock = match simulate.clock {
+                TaskClock::None => TaskClock::None,
+                TaskClock::Awake | TaskClock::Asleep => TaskClock::Asleep,
+            };
+            owed.push(NewTask { due_at, clock, ..simulate });
         }
         let Event::Submission(event) = &recorded.event else { continue };
         let mut owe = |kind, attempt, strike| {
@@ -211,6 +237,8 @@ fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
     for recorded in events {
         let stream = recorded.stream;
         let mut set = |kind, subject: String, due: Option<i64>| {
+            let clock = recorded.effective_at.map(|_at| recorded.book.to_string());
+            let due = due.map(|at| Due { at, clock });
             changes.insert((stream.to_string(), kind, subject), due);
         };
         match &recorded.event {
@@ -255,8 +283,19 @@ fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
             | Event::Worker(_)
             | Event::Earnings(_)
             | Event::Payout(_)
-            | Event::Appeal(_) => (),
+            | Event::Appeal(_)
+            | Event::TestClock(_) => (),
         }
     }
     changes
+}
+
+/// Returns the books that have a clock from now on, and where it stands.
+fn made(events: &[Arc<Recorded>]) -> impl Iterator<Item = (Book, i64)> {
+    events.iter().filter_map(|recorded| match &recorded.event {
+        Event::TestClock(TestClockEvent::Created(created)) => {
+            Some((recorded.book, created.at.micros()))
+        }
+        _ => None,
+    })
 }

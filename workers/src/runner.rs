@@ -1,5 +1,6 @@
 //! The task runner: leases what is due, performs it, and removes it, puts it off, or buries it.
 
+use crate::reactors::kinds;
 use crate::tasks::{self, Shelf};
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::storage::ObjectStore;
@@ -10,7 +11,7 @@ use firsthand_projections::Follower;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +26,34 @@ const CONCURRENCY: usize = 8;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
+/// Simulated workers of books with clocks of their own that may keep a slot while they wait for scores;
+/// the others give theirs back, so that scores get on.
+const PATIENT: usize = 3;
+
+/// Hints between those who owe tasks, do them and wait for them within a process. Never the truth.
+#[derive(Debug)]
+pub struct Bell {
+    /// Rung where tasks are due that no reactor announced.
+    pub(crate) owed: Notify,
+    /// Rung where deliveries are due that no event announced.
+    pub(crate) released: Notify,
+    /// Grows whenever a task or a delivery has ended or was put off.
+    pub(crate) done: watch::Sender<u64>,
+    /// Who may keep a slot while he waits.
+    pub(crate) patient: Semaphore,
+}
+
+impl Default for Bell {
+    fn default() -> Self {
+        Self {
+            owed: Notify::new(),
+            released: Notify::new(),
+            done: watch::Sender::new(0),
+            patient: Semaphore::new(PATIENT),
+        }
+    }
+}
+
 /// What tasks may touch.
 #[derive(Clone)]
 pub struct WorkerContext {
@@ -32,6 +61,12 @@ pub struct WorkerContext {
     pub ledger: Ledger,
     /// The read models' progress.
     pub read_models: Arc<Follower>,
+    /// The reactors' progress.
+    pub reactors: Arc<Follower>,
+    /// The webhook events' progress.
+    pub feed: Arc<Follower>,
+    /// Wakes those who wait for tasks.
+    pub bell: Arc<Bell>,
     /// Object storage.
     pub objects: ObjectStore,
     /// The payment provider.
@@ -44,6 +79,8 @@ pub struct WorkerContext {
     pub earnings_hold: Span,
     /// The sandbox's canned files.
     pub shelf: Arc<Shelf>,
+    /// Told when the service stops: what takes long is put off.
+    pub stop: CancellationToken,
 }
 
 impl std::fmt::Debug for WorkerContext {
@@ -106,8 +143,8 @@ impl Runner {
     }
 
     /// Looks for due tasks whenever the reactors have moved, and now and then.
-    pub async fn run(&self, reactors: &Follower, stop: &CancellationToken) {
-        let mut moved = reactors.moved();
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut moved = self.context.reactors.moved();
         loop {
             if let Err(error) = self.round(stop).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "tasks can't be leased");
@@ -115,6 +152,7 @@ impl Runner {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
+                () = self.context.bell.owed.notified() => (),
                 changed = tokio::time::timeout(POLL, moved.changed()) => drop(changed),
             }
         }
@@ -140,6 +178,8 @@ impl Runner {
                         Some(permit) => permit,
                         None => self.permit().await?,
                     };
+                    // Whoever waits for tasks must not keep them from a slot.
+                    let permit = (task.kind != kinds::ADVANCE).then_some(permit);
                     let context = self.context.clone();
                     self.tracker.spawn(async move {
                         work(&context, task).await;
@@ -201,4 +241,5 @@ async fn work(context: &WorkerContext, task: LeasedTask) {
     if let Err(error) = written {
         tracing::warn!(error = &error as &dyn std::error::Error, "a task's end was not written");
     }
+    context.bell.done.send_modify(|count| *count = count.wrapping_add(1));
 }

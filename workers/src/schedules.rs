@@ -72,7 +72,7 @@ async fn fire(context: &WorkerContext) -> Result<(), StoreError> {
 }
 
 /// Returns the command of a timer; `None` for one that we can't read, which is left for a person.
-fn command(timer: &DueTimer) -> Option<(StreamId, Box<dyn Command>)> {
+pub(crate) fn command(timer: &DueTimer) -> Option<(StreamId, Box<dyn Command>)> {
     let stream: StreamId = timer.stream.parse().ok()?;
     let command: Box<dyn Command> = match (timer.kind.as_str(), stream) {
         (timer_kinds::DEADLINE, StreamId::Job(job_id)) => Box::new(ExpireJob { job_id }),
@@ -98,16 +98,7 @@ async fn fire_one(context: &WorkerContext, timer: &DueTimer) -> Result<(), Store
         return Ok(());
     };
     let now = context.now();
-    let request = Request {
-        command,
-        render: Box::new(|_view, _outcome| Answer::done()),
-        meta: Meta {
-            actor: "system:timer".to_owned(),
-            request_id: format!("timer:{}:{}", timer.kind, timer.stream),
-            key: None,
-        },
-    };
-    match context.ledger.execute(stream, request).await {
+    match context.ledger.execute(stream, request(command, timer)).await {
         // Too early: the clock of the decision is behind ours, or the timer was set anew.
         Ok(Reply::Decided { outcome: Err(Rejection::TooEarly), .. }) => Ok(()),
         Ok(_decided) => tasks::finish_timer(context.ledger.store(), timer, now).await,
@@ -115,5 +106,18 @@ async fn fire_one(context: &WorkerContext, timer: &DueTimer) -> Result<(), Store
             tracing::warn!(error = &error as &dyn std::error::Error, "a timer waits");
             Ok(())
         }
+    }
+}
+
+/// Returns what a timer asks of the ledger.
+pub(crate) fn request(command: Box<dyn Command>, timer: &DueTimer) -> Request {
+    Request {
+        command,
+        render: Box::new(|_view, _outcome| Answer::done()),
+        meta: Meta {
+            actor: "system:timer".to_owned(),
+            request_id: format!("timer:{}:{}", timer.kind, timer.stream),
+            key: None,
+        },
     }
 }

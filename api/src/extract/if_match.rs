@@ -75,6 +75,10 @@ impl<C: Command> Command for Guarded<C> {
         self.command.needs(view)
     }
 
+    fn by_real_time(&self) -> bool {
+        self.command.by_real_time()
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         if let Some(expected) = &self.expected {
             let guard = guard_of(&(self.current)(view)?, self.volatile);

@@ -1,6 +1,5 @@
 //! Instants as parameters of a query.
 
-use crate::app::AppState;
 use crate::error::ApiError;
 use firsthand_domain::Timestamp;
 
@@ -14,10 +13,10 @@ pub(crate) fn instant(field: &str, text: &str) -> Result<Timestamp, ApiError> {
     })
 }
 
-/// Reads an instant that is over.
-pub(crate) fn past(app: &AppState, field: &str, text: &str) -> Result<Timestamp, ApiError> {
+/// Reads an instant that is over at `now`.
+pub(crate) fn past(now: Timestamp, field: &str, text: &str) -> Result<Timestamp, ApiError> {
     let instant = instant(field, text)?;
-    if instant > app.now() { Err(ApiError::field(field, "is in the future")) } else { Ok(instant) }
+    if instant > now { Err(ApiError::field(field, "is in the future")) } else { Ok(instant) }
 }
 
 /// Reads an instant, or a day that stands for its beginning in UTC.

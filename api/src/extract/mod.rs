@@ -14,8 +14,8 @@ mod present;
 mod service;
 
 pub(crate) use can::{
-    Anybody, AuditOrJobsRead, AuditRead, BillingRead, BillingWrite, Can, JobsRead, JobsWrite,
-    KeysManage, WebhooksRead, WebhooksWrite,
+    Anybody, AuditOrJobsRead, AuditRead, BillingRead, BillingWrite, Can, Demand, JobsRead,
+    JobsWrite, KeysManage, WebhooksRead, WebhooksWrite,
 };
 pub(crate) use if_match::IfMatch;
 pub(crate) use instant::{instant, instant_or_day, past};

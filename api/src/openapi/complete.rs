@@ -116,6 +116,7 @@ fn tags() -> Value {
         tag("webhooks", "Endpoints that events are sent to, and the attempts to deliver."),
         tag("events", "The events themselves: list, replay, pull, stream."),
         tag("organization", "Defaults and top-up."),
+        tag("sandbox", "The sandbox's own clock."),
         tag("api_keys", "Keys: create, rotate, revoke."),
         tag("workers", "What the workers' app uses."),
         tag("operator", "What the operator of the service uses."),

@@ -33,6 +33,7 @@ fn samples() -> Vec<ApiError> {
         ApiError::ServiceTokenNeeded,
         ApiError::ScopeMissing("jobs:write"),
         ApiError::LiveKeyNeeded,
+        ApiError::TestKeyNeeded,
         ApiError::NotFound("job"),
         ApiError::NoSuchRoute(None),
         ApiError::NoSuchMethod,
@@ -97,6 +98,9 @@ fn rejections() -> Vec<Rejection> {
         Rejection::AlreadyAppealed,
         Rejection::AlreadyDecided,
         Rejection::PreconditionFailed,
+        Rejection::ClockBackwards { now: INSTANT.parse().unwrap_or(Timestamp::from_micros(0)) },
+        Rejection::ClockAdvancing,
+        Rejection::ClockTooFar,
         Rejection::OutOfBalance { lot: LotId::default() },
     ]
 }

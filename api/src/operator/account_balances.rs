@@ -56,7 +56,8 @@ pub(super) async fn account_balances(
     PageQuery(query, paging): PageQuery<AccountsQuery>,
 ) -> Result<Json<ListView<AccountView>>, ApiError> {
     let book = book(&query.book)?;
-    let as_of = query.as_of.as_deref().map(|text| past(&app, "as_of", text)).transpose()?;
+    let now = app.time_of(book).await?;
+    let as_of = query.as_of.as_deref().map(|text| past(now, "as_of", text)).transpose()?;
     let limit = paging.limit()?;
     let after = paging.after.clone().unwrap_or_default();
     app.must_catch_up(book).await?;

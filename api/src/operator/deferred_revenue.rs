@@ -44,9 +44,12 @@ pub(super) async fn deferred_revenue(
     ListQuery(query): ListQuery<ReportQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let scope = query.scope()?.unwrap_or(Scope::Environment(Environment::Live));
-    let as_of = query.as_of(&app)?;
+    let as_of = query.as_of(&app).await?;
     app.must_catch_up_all().await?;
-    let as_of = as_of.unwrap_or_else(|| app.now());
+    let as_of = match as_of {
+        Some(as_of) => as_of,
+        None => query.now(&app).await?,
+    };
     let found = report::deferred_revenue(app.store(), scope, as_of.micros()).await?;
     let total = sum(found.unspent.iter());
     let (available, held) = (

@@ -38,10 +38,13 @@ pub(super) async fn escrow_ageing(
     ListQuery(oldest): ListQuery<OldestQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let scope = query.scope()?.unwrap_or(Scope::Environment(Environment::Live));
-    let as_of = query.as_of(&app)?;
+    let as_of = query.as_of(&app).await?;
     let most = limit(oldest.limit.as_deref())?;
     app.must_catch_up_all().await?;
-    let as_of = as_of.unwrap_or_else(|| app.now());
+    let as_of = match as_of {
+        Some(as_of) => as_of,
+        None => query.now(&app).await?,
+    };
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let ageing = report::escrow_ageing(app.store(), scope, as_of.micros(), most).await?;
     let jobs: Vec<Value> = ageing

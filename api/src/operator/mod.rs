@@ -71,7 +71,16 @@ impl ReportQuery {
     }
 
     /// Returns the instant that is wanted, if one is named.
-    fn as_of(&self, app: &AppState) -> Result<Option<Timestamp>, ApiError> {
-        self.as_of.as_deref().map(|text| past(app, "as_of", text)).transpose()
+    async fn as_of(&self, app: &AppState) -> Result<Option<Timestamp>, ApiError> {
+        let now = self.now(app).await?;
+        self.as_of.as_deref().map(|text| past(now, "as_of", text)).transpose()
+    }
+
+    /// Returns the time by which the report goes: the book's, if one is named.
+    async fn now(&self, app: &AppState) -> Result<Timestamp, ApiError> {
+        match &self.book {
+            Some(text) => app.time_of(book(text)?).await,
+            None => Ok(app.now()),
+        }
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn trial_balance(
     ListQuery(query): ListQuery<ReportQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let scope = query.scope()?.unwrap_or(Scope::All);
-    let as_of = query.as_of(&app)?;
+    let as_of = query.as_of(&app).await?;
     app.must_catch_up_all().await?;
     let rows = report::trial_balance(app.store(), scope, as_of.map(Timestamp::micros)).await?;
     let sum: Cents = rows.iter().map(|row| Cents::new(row.balance_cents)).sum();

@@ -43,8 +43,9 @@ pub(crate) async fn credits(
     buyer: Can<BillingRead>,
     ListQuery(query): ListQuery<BalanceQuery>,
 ) -> Result<Json<BalanceView>, ApiError> {
+    let now = app.time_of(buyer.book()).await?;
     if let Some(text) = &query.as_of {
-        let as_of = past(&app, "as_of", text)?;
+        let as_of = past(now, "as_of", text)?;
         app.must_catch_up(buyer.book()).await?;
         let balance = balances::at(app.store(), buyer.book(), as_of.micros()).await?;
         return Ok(Json(BalanceView::as_of(as_of, balance, buyer.environment)));
@@ -56,7 +57,7 @@ pub(crate) async fn credits(
         Some(StreamState::Credits(account)) => *account,
         _ => CreditAccount::default(),
     };
-    Ok(Json(BalanceView::new(&account, buyer.environment, app.now())))
+    Ok(Json(BalanceView::new(&account, buyer.environment, now)))
 }
 
 /// Query parameters.

@@ -14,5 +14,6 @@ pub(crate) mod purchases;
 pub(crate) mod requests;
 pub(crate) mod statements;
 pub(crate) mod submissions;
+pub(crate) mod test_clock;
 pub(crate) mod webhook_endpoints;
 pub(crate) mod webhook_events;

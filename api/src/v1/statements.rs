@@ -61,11 +61,11 @@ pub(crate) async fn get(
     buyer: Can<BillingRead>,
     Id(month): Id<Month>,
 ) -> Result<Json<StatementView>, ApiError> {
-    let now = app.now();
+    let book = buyer.book();
+    let now = app.time_of(book).await?;
     if month.start > now {
         return Err(ApiError::NotFound("statement"));
     }
-    let book = buyer.book();
     app.must_catch_up(book).await?;
     let (start, end) = (month.start.micros(), month.end.micros());
     let statement = statement::read(app.store(), book, start, end).await?;

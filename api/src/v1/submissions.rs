@@ -184,7 +184,7 @@ pub(crate) async fn list(
     buyer: Can<JobsRead>,
     PageQuery(query, paging): PageQuery<SubmissionsQuery>,
 ) -> Result<Json<ListView<SubmissionView>>, ApiError> {
-    let filter = query.filter(app.now(), true)?;
+    let filter = query.filter(app.time_of(buyer.book()).await?, true)?;
     page(&app, buyer.book(), &filter, &paging).await
 }
 
@@ -207,7 +207,7 @@ pub(crate) async fn list_of_job(
     PageQuery(query, paging): PageQuery<SubmissionsQuery>,
 ) -> Result<Json<ListView<SubmissionView>>, ApiError> {
     let query = SubmissionsQuery { job_id: Some(job.to_string()), ..query };
-    let filter = query.filter(app.now(), false)?;
+    let filter = query.filter(app.time_of(buyer.book()).await?, false)?;
     let page = page(&app, buyer.book(), &filter, &paging).await?;
     if page.is_empty() {
         // Only then may there be no such job.
@@ -283,7 +283,7 @@ pub(crate) async fn summary(
     buyer: Can<JobsRead>,
     ListQuery(query): ListQuery<SummaryQuery>,
 ) -> Result<Json<SummaryView>, ApiError> {
-    let filter = SubmissionsQuery::from(query).filter(app.now(), true)?;
+    let filter = SubmissionsQuery::from(query).filter(app.time_of(buyer.book()).await?, true)?;
     let rows = states::count_submissions(
         app.store(),
         buyer.book(),

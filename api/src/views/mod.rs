@@ -10,6 +10,7 @@ mod purchase;
 mod settings;
 mod statement;
 mod submission;
+mod test_clock;
 mod webhook;
 
 pub(crate) use api_key::ApiKeyView;
@@ -24,6 +25,7 @@ pub(crate) use purchase::{CheckoutView, PurchaseView};
 pub(crate) use settings::SettingsView;
 pub(crate) use statement::StatementView;
 pub(crate) use submission::{SubmissionView, WorkerSubmissionView, buyer_sees, worker_pseudonym};
+pub(crate) use test_clock::TestClockView;
 pub(crate) use webhook::{AttemptView, DeliveryView, EndpointView, ReplayView, webhook_event};
 
 use firsthand_projections::Page;

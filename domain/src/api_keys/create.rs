@@ -67,6 +67,10 @@ impl Command for CreateApiKey {
         missing
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         decision::organization(view, self.organization_id)?;
         if self.scopes.iter().any(|scope| !self.granted_by.grants(scope)) {

@@ -45,6 +45,10 @@ impl Command for RotateApiKey {
         missing
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let key = decision::api_key(view, self.key_id)?;
         if key.organization_id != self.organization_id {

@@ -52,6 +52,10 @@ impl Command for ChangeEndpoint {
         needs_endpoint(view, self.endpoint_id)
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let endpoint = endpoint_of(view, self.endpoint_id, self.book)?;
         let change = self.change.clone();

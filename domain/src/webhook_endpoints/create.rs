@@ -30,6 +30,10 @@ impl Command for CreateEndpoint {
         Vec::new()
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, _view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let created = EndpointCreated {
             endpoint_id: self.endpoint_id,

@@ -33,6 +33,10 @@ impl Command for ReportFailing {
         needs_endpoint(view, self.endpoint_id)
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let endpoint = endpoint_of(view, self.endpoint_id, self.book)?;
         if !endpoint.enabled() || endpoint.reported_failing_hours >= self.hours {
@@ -65,6 +69,10 @@ impl Command for ReportRecovered {
 
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
         needs_endpoint(view, self.endpoint_id)
+    }
+
+    fn by_real_time(&self) -> bool {
+        true
     }
 
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
@@ -102,6 +110,10 @@ impl Command for DisableEndpoint {
 
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
         needs_endpoint(view, self.endpoint_id)
+    }
+
+    fn by_real_time(&self) -> bool {
+        true
     }
 
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {

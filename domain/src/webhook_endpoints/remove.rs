@@ -25,6 +25,10 @@ impl Command for DeleteEndpoint {
         needs_endpoint(view, self.endpoint_id)
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let stream = StreamId::WebhookEndpoint(self.endpoint_id);
         let endpoint = match view.state(stream) {

@@ -36,6 +36,10 @@ impl Command for ReplayEvent {
         missing
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let mut changes = Changes::none();
         for id in &self.endpoints {
@@ -81,6 +85,10 @@ impl Command for RequestReplay {
         needs_endpoint(view, self.endpoint_id)
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         if !endpoint_of(view, self.endpoint_id, self.book)?.enabled() {
             return Err(Rejection::EndpointDisabled);
@@ -115,6 +123,10 @@ impl Command for CancelReplay {
 
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
         needs_endpoint(view, self.endpoint_id)
+    }
+
+    fn by_real_time(&self) -> bool {
+        true
     }
 
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {

@@ -36,6 +36,10 @@ impl Command for RotateEndpointSecret {
         needs_endpoint(view, self.endpoint_id)
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let endpoint = endpoint_of(view, self.endpoint_id, self.book)?;
         if endpoint.secrets(context.now).len() >= MOST_SECRETS {

@@ -29,6 +29,10 @@ impl Command for TestEndpoint {
         needs_endpoint(view, self.endpoint_id)
     }
 
+    fn by_real_time(&self) -> bool {
+        true
+    }
+
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         if !endpoint_of(view, self.endpoint_id, self.book)?.enabled() {
             return Err(Rejection::EndpointDisabled);

@@ -16,6 +16,7 @@ mod check;
 mod commands;
 mod completion;
 mod coverage;
+mod edge_clocks;
 mod edge_keys;
 mod edge_lots;
 mod edge_purchases;

@@ -14,8 +14,8 @@ pub struct BalanceAt {
     pub moved_at: Option<i64>,
 }
 
-/// Reads what a book had at an instant, in microseconds since the epoch: movements recorded at or
-/// before it count. One probe of the index.
+/// Reads what a book had at an instant, in microseconds since the epoch: movements of the book's
+/// time at or before it count. One probe of the index.
 pub async fn at(store: &Store, book: Book, instant: i64) -> Result<BalanceAt, StoreError> {
     let row = sqlx::query!(
         "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
@@ -23,7 +23,7 @@ pub async fn at(store: &Store, book: Book, instant: i64) -> Result<BalanceAt, St
          select balance_after_cents, held_after_cents, created_at
          from credit_transactions
          where part = $1 and book = tenant.book and created_at <= $3
-         order by created_at desc
+         order by created_at desc, position desc
          limit 1
          offset 0) as r",
         store.part_of_book(book),

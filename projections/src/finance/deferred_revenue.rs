@@ -70,7 +70,7 @@ pub async fn deferred_revenue(
     for part in scope.parts(store) {
         let mut transaction = store.begin().await?;
         snapshot(&mut transaction).await?;
-        let until = position::at(&mut transaction, part, instant).await?;
+        let until = position::at(&mut transaction, part, scope.book(), instant).await?;
         unspent(&mut transaction, part, scope, until, instant, &mut rows).await?;
         breakage(&mut transaction, part, scope, until, &mut report.breakage).await?;
         for row in trial_balance::of_part(&mut transaction, part, scope, until).await? {
@@ -149,7 +149,7 @@ async fn breakage(
     months: &mut BTreeMap<String, i64>,
 ) -> Result<(), StoreError> {
     let found = sqlx::query!(
-        r#"select to_char(timestamp 'epoch' + e.recorded_at * interval '1 microsecond', 'YYYY-MM')
+        r#"select to_char(timestamp 'epoch' + coalesce(e.effective_at, e.recorded_at) * interval '1 microsecond', 'YYYY-MM')
                     as "month!",
                   sum(j.amount_cents)::bigint as "amount!"
            from journal j

@@ -18,7 +18,7 @@ pub struct Leg {
 pub struct Entry {
     /// Its position in the book's part.
     pub position: i64,
-    /// When it was recorded, in microseconds since the epoch.
+    /// When it was recorded, in microseconds since the epoch; its book's time if that has a clock.
     pub recorded_at: i64,
     /// The stored name of the event.
     pub event_type: String,
@@ -48,10 +48,12 @@ pub async fn span(
     let mut connection = store.single().acquire().await?;
     let after = match from {
         None => 0,
-        Some(from) => position::at(&mut connection, part, from.saturating_sub(1)).await?,
+        Some(from) => {
+            position::at(&mut connection, part, Some(book), from.saturating_sub(1)).await?
+        }
     };
     let to = to.map_or(i64::MAX, |to| to.saturating_sub(1));
-    let until = position::at(&mut connection, part, to).await?;
+    let until = position::at(&mut connection, part, Some(book), to).await?;
     Ok(Span { after, until: until.max(after) })
 }
 
@@ -65,7 +67,8 @@ pub async fn page(
     let rows = sqlx::query!(
         r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
          cross join lateral (
-         select j.position, j.account, j.amount_cents, e.event_type, e.recorded_at,
+         select j.position, j.account, j.amount_cents, e.event_type,
+                coalesce(e.effective_at, e.recorded_at) as "recorded_at!",
                   t.type as "transaction_type?", t.description as "description?", t.lot_id,
                   t.job_id, t.submission_id
            from (select distinct position

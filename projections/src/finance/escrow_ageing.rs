@@ -104,7 +104,7 @@ pub async fn escrow_ageing(
     for part in scope.parts(store) {
         let mut transaction = store.begin().await?;
         snapshot(&mut transaction).await?;
-        let until = position::at(&mut transaction, part, instant).await?;
+        let until = position::at(&mut transaction, part, scope.book(), instant).await?;
         let mut rows = sqlx::query!(
             r#"with held as (
                  select book, account, sum(amount_cents)::bigint as held_cents,
@@ -114,7 +114,8 @@ pub async fn escrow_ageing(
                  group by book, account
                  having sum(amount_cents) <> 0)
                select h.book, split_part(h.account, ':', 2) as "job_id!",
-                      h.held_cents as "held_cents!", e.recorded_at as since
+                      h.held_cents as "held_cents!", 
+                      coalesce(e.effective_at, e.recorded_at) as "since!"
                from held h
                join events e on e.part = $1 and e.position = h.first"#,
             part,

@@ -38,6 +38,14 @@ impl Scope {
         }
     }
 
+    /// Returns the one book.
+    fn book(self) -> Option<Book> {
+        match self {
+            Self::Book(book) => Some(book),
+            Self::All | Self::Environment(_) => None,
+        }
+    }
+
     /// Returns the parts that hold these books.
     fn parts(self, store: &Store) -> Vec<i16> {
         match self {

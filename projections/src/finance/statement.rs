@@ -77,13 +77,13 @@ pub async fn read(
              select balance_after_cents, held_after_cents, created_at
              from credit_transactions
              where part = $1 and book = tenant.book and created_at < $3
-             order by created_at desc
+             order by created_at desc, position desc
              limit 1),
            closing as (
              select balance_after_cents, held_after_cents, created_at
              from credit_transactions
              where part = $1 and book = tenant.book and created_at < $4
-             order by created_at desc
+             order by created_at desc, position desc
              limit 1),
            moved as (
              select type, count(*) as count, sum(amount_cents)::bigint as amount,

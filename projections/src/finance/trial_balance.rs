@@ -70,7 +70,7 @@ pub async fn trial_balance(
     for part in scope.parts(store) {
         let mut transaction = store.begin().await?;
         snapshot(&mut transaction).await?;
-        let until = position::bound(&mut transaction, part, instant).await?;
+        let until = position::bound(&mut transaction, part, scope.book(), instant).await?;
         for row in of_part(&mut transaction, part, scope, until).await? {
             let sum = sums.entry(row.account).or_default();
             *sum = sum

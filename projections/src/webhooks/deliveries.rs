@@ -240,7 +240,7 @@ async fn repeat(
            from lane, webhook_events e
            where e.part = $1 and e.event_id = $3 and e.book = $5
            on conflict (part, endpoint_id, position) do update
-           set status = 'pending', failures = 0, due_at = excluded.due_at
+           set status = 'pending', failures = 0, due_at = excluded.due_at, clock_due_at = null
            returning endpoint_id, due_at)
          update webhook_lanes as l
          set due_at = least(l.due_at, greatest(o.due_at, l.not_before))

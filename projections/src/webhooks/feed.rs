@@ -82,7 +82,8 @@ pub fn event_type(event: &Event) -> Option<WebhookEventType> {
         | Event::Purchase(_)
         | Event::Earnings(_)
         | Event::Payout(_)
-        | Event::Appeal(_) => None,
+        | Event::Appeal(_)
+        | Event::TestClock(_) => None,
     }
 }
 

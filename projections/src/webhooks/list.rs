@@ -245,7 +245,8 @@ pub async fn one(
            select e.event_id, e.position, e.event_type,
                   case when s.body is null then e.file_key end as file_key,
                   coalesce(s.body, e.body) as "body!", d.endpoint_id as "endpoint_id?",
-                  d.status as "status?", d.attempts as "attempts?", d.due_at as "due_at?",
+                  d.status as "status?", d.attempts as "attempts?",
+                  coalesce(d.clock_due_at, d.due_at) as "due_at?",
                   d.last_attempt_at, d.response_status, d.error_code
            from webhook_events e
            left join webhook_bodies s on s.part = e.part and s.position = e.position

@@ -7,6 +7,7 @@
 
 pub mod attempts;
 pub mod bodies;
+pub mod clocked;
 pub mod deliveries;
 pub mod feed;
 pub mod lanes;

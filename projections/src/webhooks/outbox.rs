@@ -16,6 +16,9 @@ const SKIPPED_AT_ONCE: i64 = 5_000;
 /// that wait for an earlier one's retry are not due, so the window is not theirs.
 const WINDOW: i64 = 1_000;
 
+/// Due at no time of ours: what waits for its book's own clock.
+pub const PARKED: i64 = i64::MAX;
+
 /// What to look for.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
@@ -193,6 +196,8 @@ pub struct Outcome {
     pub failures: i32,
     /// When to try again after a failure; `None` if it has failed for good.
     pub due_at: Option<i64>,
+    /// When it is due again by its book's own clock; `due_at` is [`PARKED`] then.
+    pub clock_due_at: Option<i64>,
     /// The request's headers, as JSON.
     pub request_headers: Vec<u8>,
     /// SHA-256 of the body.
@@ -267,7 +272,8 @@ pub async fn settle(
         &rows.total,
         &rows.addresses as &[Option<String>],
         &rows.errors as &[Option<String>],
-        ordered
+        ordered,
+        &rows.clock_due_at as &[Option<i64>]
     )
     .fetch_one(store.single())
     .await?;
@@ -283,6 +289,7 @@ struct Rows {
     counts: Vec<bool>,
     failures: Vec<i32>,
     due_at: Vec<Option<i64>>,
+    clock_due_at: Vec<Option<i64>>,
     request_headers: Vec<Vec<u8>>,
     body_hashes: Vec<Vec<u8>>,
     statuses: Vec<Option<i32>>,
@@ -307,6 +314,7 @@ impl Rows {
             rows.counts.push(outcome.counts);
             rows.failures.push(outcome.failures);
             rows.due_at.push(outcome.due_at);
+            rows.clock_due_at.push(outcome.clock_due_at);
             rows.request_headers.push(outcome.request_headers.clone());
             rows.body_hashes.push(outcome.body_hash.clone());
             rows.statuses.push(outcome.response_status);

@@ -45,7 +45,7 @@ pub(super) fn body(subject: &Subject<'_>) -> Result<Vec<u8>, StoreError> {
         object: "event",
         event_type: subject.event_type,
         api_version: API_VERSION,
-        created_at: Timestamp::from_micros(subject.recorded.recorded_at),
+        created_at: Timestamp::from_micros(subject.recorded.happened_at()),
         livemode: live,
         sequence: subject.sequence,
         data: &data(subject),
@@ -188,7 +188,7 @@ fn endpoint(stream: StreamId, event: &WebhookEndpointEvent, state: &WebhookEndpo
 /// The data of a test: the shape of the real thing, with ids that name nothing.
 fn sample(event_type: WebhookEventType, recorded: &Recorded) -> Value {
     let nothing = "00000000000000000000000000";
-    let at = Timestamp::from_micros(recorded.recorded_at);
+    let at = Timestamp::from_micros(recorded.happened_at());
     let name = event_type.as_str();
     let (kind, what) = name.split_once('.').unwrap_or((name, ""));
     match kind {

@@ -4,7 +4,7 @@ use firsthand_domain::ids::{ReplayId, WebhookEndpointId};
 use firsthand_domain::webhook_endpoints::EndpointReplayRequested;
 use firsthand_domain::{Book, StreamId};
 use firsthand_eventstore::codec::Recorded;
-use firsthand_eventstore::tasks::NewTask;
+use firsthand_eventstore::tasks::{NewTask, TaskClock};
 use firsthand_eventstore::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,7 @@ pub(super) fn task(
         book: recorded.book.to_string(),
         payload: serde_json::to_vec(&payload).map_err(StoreError::corrupt)?,
         due_at: recorded.recorded_at,
+        clock: TaskClock::None,
     })
 }
 
@@ -203,7 +204,8 @@ async fn queue(
                    when 'failed' then x.status = 'failed'
                    else x.status is distinct from 'pending' end
              on conflict (part, endpoint_id, position) do update
-             set status = 'pending', failures = 0, due_at = excluded.due_at
+             set status = 'pending', failures = 0, due_at = excluded.due_at,
+                 clock_due_at = null
              returning 1),
            woken as (
              update webhook_lanes set due_at = least(due_at, greatest($5, not_before))

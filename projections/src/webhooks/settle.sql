@@ -6,10 +6,11 @@ o as materialized (
   select u.* from lane, unnest(
     $8::text[], $9::bigint[], $10::boolean[], $11::boolean[], $12::int[], $13::bigint[],
     $14::bytea[], $15::bytea[], $16::int[], $17::bytea[], $18::bytea[], $19::bigint[],
-    $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::text[], $25::text[])
+    $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::text[], $25::text[],
+    $27::bigint[])
     as u(attempt_id, position, delivered, counts, failures, due_at, request_headers,
          body_hash, response_status, response_headers, response_body, dns, connect, tls,
-         first_byte, total, address, error_code)),
+         first_byte, total, address, error_code, clock_due_at)),
 logged as (
   update webhook_attempts as a
   set status = case when o.delivered then 'succeeded' else 'failed' end,
@@ -31,12 +32,14 @@ moved as (
                then 1 else 0 end,
       due_at = case when d.failures = o.failures then coalesce(o.due_at, d.due_at)
                     else d.due_at end,
+      clock_due_at = case when d.failures = o.failures then o.clock_due_at
+                          else d.clock_due_at end,
       response_status = o.response_status, error_code = o.error_code
   from o
   where d.part = $1 and d.endpoint_id = $2 and d.position = o.position
-  returning d.position, d.job_id, d.status, d.due_at),
+  returning d.position, d.job_id, d.status, d.due_at, d.clock_due_at),
 pushed as (
-  update webhook_deliveries as d set due_at = m.due_at
+  update webhook_deliveries as d set due_at = m.due_at, clock_due_at = m.clock_due_at
   from moved m
   where $26::boolean and m.status = 'pending' and d.part = $1 and d.endpoint_id = $2
     and d.status = 'pending' and d.job_id = m.job_id and d.position > m.position

@@ -1,5 +1,6 @@
 //! The effects, one file each.
 
+mod advance;
 mod canned;
 mod charge;
 mod deliver;
@@ -13,7 +14,7 @@ mod simulate;
 
 pub use canned::Shelf;
 
-use crate::reactors::{ChargeTask, PayoutTask, SimulateTask, SubmissionTask, kinds};
+use crate::reactors::{AdvanceTask, ChargeTask, PayoutTask, SimulateTask, SubmissionTask, kinds};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::submissions::Submission;
@@ -44,6 +45,11 @@ pub(crate) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Resul
         let payout: PayoutTask = serde_json::from_slice(&task.payload)
             .map_err(|error| Trouble::Dead(error.to_string()))?;
         return payout::perform(context, task, payout.payout_id).await;
+    }
+    if task.kind == kinds::ADVANCE {
+        let advance: AdvanceTask = serde_json::from_slice(&task.payload)
+            .map_err(|error| Trouble::Dead(error.to_string()))?;
+        return advance::perform(context, advance.organization_id).await;
     }
     if task.kind == kinds::SIMULATE {
         let simulate: SimulateTask = serde_json::from_slice(&task.payload)

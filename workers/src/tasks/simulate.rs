@@ -143,25 +143,59 @@ async fn files(
     Ok(files)
 }
 
-/// Works on a job until it ends, or until a submission of it was rejected: that is the failure path,
-/// on which the job stays as it is.
-pub(super) async fn perform(
+/// Does what there is to do for a job now. Returns the job's version before the uploads if scores are
+/// awaited, and `None` once nothing is left: the job has ended, or a submission of it was rejected.
+/// That is the failure path, on which the job stays as it is.
+async fn turn(
     context: &WorkerContext,
     task: &LeasedTask,
     id: JobId,
-) -> Result<(), Trouble> {
+) -> Result<Option<u64>, Trouble> {
     let job = read_job(context, id).await?;
     if !job.status.active() || job.input.sandbox_course() == SandboxCourse::Stall {
-        return Ok(());
+        return Ok(None);
     }
     if job.ended.rejected == 0 {
         accept(context, task, id, &job).await?;
     }
     let job = read_job(context, id).await?;
     let uploaded = upload(context, task, &job).await?;
-    if uploaded == 0 && (job.active.is_empty() || !job.status.active()) {
-        return Ok(());
+    let over = uploaded == 0 && (job.active.is_empty() || !job.status.active());
+    Ok((!over).then_some(job.version))
+}
+
+/// Works on a job until nothing is left to do. Between the uploads and the scores the task is put off;
+/// but where a clock waits for it, some wait in their place.
+pub(super) async fn perform(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    id: JobId,
+) -> Result<(), Trouble> {
+    while let Some(seen) = turn(context, task, id).await? {
+        let wait = WAIT.saturating_mul(u32::try_from(task.attempts).unwrap_or(1).max(1));
+        let later = Trouble::Later(wait.min(LONGEST_WAIT));
+        if !task.clocked {
+            return Err(later);
+        }
+        let Ok(_patient) = context.bell.patient.try_acquire() else {
+            return Err(Trouble::Later(WAIT));
+        };
+        if !changed(context, id, seen).await? {
+            return Err(later);
+        }
     }
-    let wait = WAIT.saturating_mul(u32::try_from(task.attempts).unwrap_or(1).max(1));
-    Err(Trouble::Later(wait.min(LONGEST_WAIT)))
+    Ok(())
+}
+
+/// Waits a little for a job to change. Returns whether it did.
+async fn changed(context: &WorkerContext, id: JobId, seen: u64) -> Result<bool, Trouble> {
+    let change = context.ledger.watch(StreamId::Job(id));
+    let notified = change.notify.notified();
+    tokio::pin!(notified);
+    // Registered before the job is read, so that no score is missed.
+    notified.as_mut().enable();
+    if read_job(context, id).await?.version != seen {
+        return Ok(true);
+    }
+    Ok(tokio::time::timeout(WAIT, notified).await.is_ok())
 }

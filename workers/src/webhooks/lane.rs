@@ -46,6 +46,8 @@ struct Serving<'a> {
     rest_until: i64,
     /// Whether the lane is another's by now.
     lost: bool,
+    /// Whether its book has a clock of its own. That says when it is tried again, so it never rests.
+    clocked: bool,
 }
 
 /// Serves a lane until there is nothing to do, and gives it back.
@@ -54,6 +56,8 @@ pub(super) async fn serve(
     lane: Lane,
     bell: &Notify,
 ) -> Result<(), StoreError> {
+    let book = lane.book.parse().map_err(StoreError::corrupt)?;
+    let clocked = request::book_time(shared, book).await.is_some();
     let mut serving = Serving {
         shared,
         health: lane.health,
@@ -67,6 +71,7 @@ pub(super) async fn serve(
         next_slot: Instant::now(),
         rest_until: 0,
         lost: false,
+        clocked,
     };
     serving.refresh().await?;
     loop {
@@ -94,7 +99,7 @@ impl Serving<'_> {
     /// left alone for a while.
     fn not_before(&self) -> i64 {
         let rest = match self.health.last_failure_at {
-            Some(at) if self.health.consecutive_failures >= FAILURES_TO_BREAK => {
+            Some(at) if self.health.consecutive_failures >= FAILURES_TO_BREAK && !self.clocked => {
                 at.saturating_add(micros(health::REST))
             }
             _ => 0,
@@ -245,7 +250,9 @@ impl Serving<'_> {
             }
         }
         let outcomes: Vec<_> = ended.into_iter().map(|done| done.outcome).collect();
+        self.clocked |= outcomes.iter().any(|outcome| outcome.clock_due_at.is_some());
         self.write(&outcomes).await?;
+        self.shared.context.bell.done.send_modify(|count| *count = count.wrapping_add(1));
         for outcome in &outcomes {
             self.positions.remove(&outcome.position);
         }

@@ -141,6 +141,7 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return,
+                () = self.shared.context.bell.released.notified() => (),
                 changed = tokio::time::timeout(POLL, moved.changed()) => drop(changed),
             }
         }

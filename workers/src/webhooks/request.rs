@@ -5,11 +5,11 @@ use super::{RetrySchedule, Shared, micros};
 use bytes::Bytes;
 use firsthand_adapters::outbound::{Exchange, Failure};
 use firsthand_adapters::signature::{self, Scheme};
-use firsthand_domain::Timestamp;
 use firsthand_domain::webhook_endpoints::SignatureScheme;
-use firsthand_eventstore::StoreError;
+use firsthand_domain::{Book, State, Timestamp};
+use firsthand_eventstore::{StoreError, read};
 use firsthand_projections::webhooks::bodies::{self, Unsigned};
-use firsthand_projections::webhooks::outbox::{Begun, Outcome, Timings};
+use firsthand_projections::webhooks::outbox::{Begun, Outcome, PARKED, Timings};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -114,14 +114,20 @@ pub(super) async fn attempt(shared: Arc<Shared>, endpoint: Arc<Endpoint>, begun:
         Ok(target) => shared.outbound.connector.post(target, headers, body).await,
         Err(_refused) => Exchange { error: Some(Failure::UrlRefused), ..Exchange::default() },
     };
-    let mut done = judge(&shared, &endpoint, &begun, &exchange);
+    let book_time = book_time(&shared, endpoint.state.book).await;
+    let mut done = judge(&shared, &endpoint, &begun, (&exchange, book_time));
     done.outcome.request_headers = logged;
     done.outcome.body_hash = hash.to_vec();
     done
 }
 
 /// A success is a 2xx with its answer complete.
-fn judge(shared: &Shared, endpoint: &Endpoint, begun: &Begun, exchange: &Exchange) -> Done {
+fn judge(
+    shared: &Shared,
+    endpoint: &Endpoint,
+    begun: &Begun,
+    (exchange, book_time): (&Exchange, Option<i64>),
+) -> Done {
     let asked = retry_after(shared, exchange);
     let status = exchange.status.unwrap_or(0);
     let error = match (exchange.error, status) {
@@ -138,7 +144,7 @@ fn judge(shared: &Shared, endpoint: &Endpoint, begun: &Begun, exchange: &Exchang
             failures: begun.failures,
             ..Outcome::default()
         },
-        Some(code) => failed(shared, begun, code, asked),
+        Some(code) => failed(shared, begun, code, (asked, book_time)),
     };
     let span = |duration: Option<Duration>| duration.map(micros);
     outcome.timings = Timings {
@@ -160,6 +166,7 @@ fn judge(shared: &Shared, endpoint: &Endpoint, begun: &Begun, exchange: &Exchang
     });
     outcome.response_body = exchange.status.map(|_| exchange.body.to_vec());
     outcome.address = exchange.address.map(|address| address.to_string());
+    let asked = asked.filter(|_asked| book_time.is_none());
     let rest_until = asked.map_or(0, |asked| shared.context.now().saturating_add(micros(asked)));
     let url = endpoint.state.settings.url.clone();
     Done { outcome, url, gone: status == GONE, rest_until }
@@ -183,15 +190,38 @@ fn retry_after(shared: &Shared, exchange: &Exchange) -> Option<Duration> {
     Some(RetrySchedule::asked(date.saturating_sub(now)))
 }
 
-fn failed(shared: &Shared, begun: &Begun, code: &str, asked: Option<Duration>) -> Outcome {
+/// Returns the time of a book that has a clock of its own. One that can't be read is as none: the
+/// repetition comes by our time.
+pub(super) async fn book_time(shared: &Shared, book: Book) -> Option<i64> {
+    let clock = book.clock()?;
+    let store = shared.context.ledger.store();
+    let found = read::states(store, store.part_of(clock), &[clock]).await.ok()?;
+    match found.into_iter().next()?.state {
+        State::TestClock(clock) => clock.now.map(Timestamp::micros),
+        _ => None,
+    }
+}
+
+/// A failure that counts. Where the book has a clock of its own, the repetition waits for that.
+fn failed(
+    shared: &Shared,
+    begun: &Begun,
+    code: &str,
+    (asked, book_time): (Option<Duration>, Option<i64>),
+) -> Outcome {
     let pause = shared.outbound.retries.pause(begun.failures + 1, &begun.attempt_id);
     let pause = pause.map(|pause| pause.max(asked.unwrap_or_default()));
+    let after = |now: i64| pause.map(|pause| now.saturating_add(micros(pause)));
     Outcome {
         attempt_id: begun.attempt_id.clone(),
         position: begun.position,
         counts: true,
         failures: begun.failures,
-        due_at: pause.map(|pause| shared.context.now().saturating_add(micros(pause))),
+        due_at: match book_time {
+            Some(_of_book) => pause.map(|_pause| PARKED),
+            None => after(shared.context.now()),
+        },
+        clock_due_at: book_time.and_then(after),
         error_code: Some(code.to_owned()),
         ..Outcome::default()
     }
@@ -200,7 +230,7 @@ fn failed(shared: &Shared, begun: &Begun, code: &str, asked: Option<Duration>) -
 /// An attempt that failed by our own fault: it is made again soon, and does not count.
 fn postponed(shared: &Shared, endpoint: &Endpoint, begun: &Begun) -> Done {
     let due_at = Some(shared.context.now().saturating_add(micros(OUR_FAULT)));
-    let outcome = failed(shared, begun, "internal_error", None);
+    let outcome = failed(shared, begun, "internal_error", (None, None));
     let outcome = Outcome { counts: false, due_at, ..outcome };
     let url = endpoint.state.settings.url.clone();
     Done { outcome, url, gone: false, rest_until: 0 }

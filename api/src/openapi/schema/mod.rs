@@ -147,6 +147,10 @@ schemas! {
     Deadline = json!({
         "type": "string", "format": "date-time", "examples": ["2027-01-31T00:00:00Z"],
     });
+    /// Whether a test clock stands still or is on its way.
+    TestClockStatus = names(["ready", "advancing"]);
+    /// A span by which a test clock goes forward: two years at most.
+    AdvanceSeconds = integer(1, 731 * 86_400, 86_400);
     /// A day, or an instant.
     DayOrInstant = json!({
         "type": "string", "examples": ["2026-11-01"],

@@ -63,7 +63,7 @@ pub(crate) async fn create(
     } else {
         Defaults::default()
     };
-    let input = match request.parse(defaults, app.now()) {
+    let input = match request.parse(defaults, app.time_of(book).await?) {
         Ok(input) => input,
         Err(refusal) => {
             return refuse_or_replay(&app, book.stream(), key.as_ref(), refusal).await;

@@ -55,7 +55,10 @@ impl View for Snapshot {
 async fn state(app: &AppState, book: Book, stream: StreamId) -> Result<Arc<State>, ApiError> {
     let book = match stream {
         // These are kept in memory, and renewed there by every commit.
-        StreamId::Credits(..) | StreamId::ApiKey(_) | StreamId::Worker(_) => {
+        StreamId::Credits(..)
+        | StreamId::ApiKey(_)
+        | StreamId::Worker(_)
+        | StreamId::TestClock(_) => {
             return Ok(app.ledger.current(stream).await?);
         }
         StreamId::Organization(id) => Book::Organization(id, Environment::Live),
@@ -111,7 +114,7 @@ pub(super) async fn quote(
         cents.times(command.input.files_needed).ok_or(ApiError::Rejected(Rejection::AmountOverflow))
     };
     let (total, split) = (all(price)?, price.split());
-    let now = app.now();
+    let now = app.time_of(command.book).await?;
     let snapshot = snapshot(app, command.book, command).await?;
     let account = snapshot.state(command.book.stream());
     let mut account = account.cloned().unwrap_or_else(|| State::empty(command.book.stream()));
