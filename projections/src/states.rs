@@ -108,8 +108,8 @@ pub struct JobFilter {
     pub statuses: Vec<String>,
     /// Only jobs of this type.
     pub job_type: Option<&'static str>,
-    /// Only jobs that were created after this time, as RFC 3339.
-    pub created_after: Option<String>,
+    /// Only jobs that were created after this time, in microseconds since the epoch.
+    pub created_after: Option<i64>,
 }
 
 /// Lists a book's streams of one kind, newest first: those in one of these statuses, or all if none is
@@ -163,9 +163,9 @@ pub async fn jobs(
                and (cardinality($3::text[]) = 0 or status = any($3))
                and ($4::text is null
                     or convert_from(state, 'UTF8')::jsonb -> 'input' ->> 'type' = $4)
-               and ($5::text is null
+               and ($5::bigint is null
                     or (convert_from(state, 'UTF8')::jsonb ->> 'created_at')::timestamptz
-                       > $5::text::timestamptz)
+                       > timestamptz 'epoch' + $5::bigint * interval '1 microsecond')
                and ($6::text is null or stream < $6)
              order by stream desc
              limit $7) j

@@ -68,7 +68,7 @@ pub(crate) async fn list(
     };
     let created_after = match &query.created_after {
         None => None,
-        Some(text) => Some(instant("created_after", text)?.to_string()),
+        Some(text) => Some(instant("created_after", text)?.micros()),
     };
     let filter =
         JobFilter { statuses: statuses(query.status.as_deref())?, job_type, created_after };
