@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tasks::{self, NewTask};
+use crate::tasks::{self, NewTask, TaskClock};
 use firsthand_domain::ids::PayoutBatchId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -64,6 +64,7 @@ pub async fn file(
             book: "payouts".to_owned(),
             payload: serde_json::to_vec(&known).map_err(StoreError::corrupt)?,
             due_at: now,
+            clock: TaskClock::None,
         };
         tasks::add(&mut transaction, PART, &[task]).await?;
         transaction.commit().await?;

@@ -26,7 +26,8 @@ pub(crate) async fn project(
             | Event::WebhookEndpoint(_)
             | Event::Purchase(_)
             | Event::Payout(_)
-            | Event::Appeal(_) => continue,
+            | Event::Appeal(_)
+            | Event::TestClock(_) => continue,
         };
         for (leg, posting) in (0_i16..).zip(entry) {
             books.push(recorded.book.to_string());

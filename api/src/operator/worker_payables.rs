@@ -156,7 +156,7 @@ pub(super) async fn worker_payables(
     _operator: Operator,
     PageQuery(query, paging): PageQuery<PayablesQuery>,
 ) -> Result<Json<WorkerPayablesView>, ApiError> {
-    let as_of = query.as_of.as_deref().map(|text| past(&app, "as_of", text)).transpose()?;
+    let as_of = query.as_of.as_deref().map(|text| past(app.now(), "as_of", text)).transpose()?;
     let differing = only_differing(query.differing.as_deref())?;
     let limit = paging.limit()?;
     let after: Option<WorkerId> = match &paging.after {

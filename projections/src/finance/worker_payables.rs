@@ -93,7 +93,7 @@ pub async fn worker_payables(
     for part in store.all_parts() {
         let mut transaction = store.begin().await?;
         snapshot(&mut transaction).await?;
-        let until = position::bound(&mut transaction, part, instant).await?;
+        let until = position::bound(&mut transaction, part, None, instant).await?;
         for (worker, kind, cents) in of_part(&mut transaction, part, until).await? {
             let worker: WorkerId = worker.parse().map_err(StoreError::corrupt)?;
             payables.entry(worker).or_default().add(&kind, cents);
@@ -124,7 +124,7 @@ pub async fn untold(
     let book = Book::Worker(worker);
     let part = store.part_of_book(book);
     let mut connection = store.single().acquire().await?;
-    let until = position::bound(&mut connection, part, instant).await?;
+    let until = position::bound(&mut connection, part, None, instant).await?;
     let ids = sqlx::query_scalar!(
         "select s.submission_id
          from worker_submissions s
