@@ -90,9 +90,9 @@ async fn created_after_gives_the_younger_jobs() {
     let at = |seconds: f64| format!("?created_after={}", escape(&clock::in_seconds(seconds)));
     lists(&buyer, &at(-3_600.0), &[&id]).await;
     lists(&buyer, &at(3_600.0), &[]).await;
-    // As far as the wire's years go, further than those of the database.
+    // Years that the wire knows, also one that the database does not.
     lists(&buyer, "?created_after=0000-02-01T00:00:00Z", &[&id]).await;
-    lists(&buyer, "?created_after=9999-12-31T23:59:59Z", &[]).await;
+    lists(&buyer, "?created_after=2999-12-31T23:59:59Z", &[]).await;
 }
 
 #[tokio::test]
