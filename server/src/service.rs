@@ -14,7 +14,7 @@ use firsthand_api::{AppState, Limiter, Limits, router};
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{
-    CURSOR as REACTOR_CURSOR, Dispatcher, Outbound, REACTORS, Runner, WorkerContext, run_schedules,
+    CURSOR as REACTOR_CURSOR, Dispatcher, REACTORS, Runner, WorkerContext, run_schedules,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -109,11 +109,7 @@ impl Service {
         let feed = feed(&store);
         let secrets = Secrets::new(&instance.master_key);
         if roles.workers {
-            let outbound = Outbound {
-                connector: Arc::clone(&webhooks.connector),
-                secrets: secrets.clone(),
-                retries: webhooks.retries,
-            };
+            let outbound = webhooks.outbound(&secrets);
             let context = WorkerContext {
                 ledger: ledger.clone(),
                 read_models: Arc::clone(&read_models),

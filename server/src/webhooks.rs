@@ -3,7 +3,8 @@
 use crate::config::Config;
 use anyhow::{Context, Result};
 use firsthand_adapters::outbound::{CertificateDer, Connector, PemObject, Policy};
-use firsthand_workers::RetrySchedule;
+use firsthand_adapters::secrets::Secrets;
+use firsthand_workers::{Outbound, RetrySchedule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,15 @@ impl Sending {
             .context("webhook_retry_ms must be milliseconds with commas between them")?;
         let connector = Connector::new(policy).context("webhooks can't be sent")?;
         Ok(Self { connector: Arc::new(connector), retries: pauses })
+    }
+
+    /// Returns what the dispatcher sends with.
+    pub(crate) fn outbound(&self, secrets: &Secrets) -> Outbound {
+        Outbound {
+            connector: Arc::clone(&self.connector),
+            secrets: secrets.clone(),
+            retries: self.retries.clone(),
+        }
     }
 }
 

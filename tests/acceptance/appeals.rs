@@ -84,7 +84,7 @@ async fn a_lifted_strike_ends_the_suspension_that_rests_on_it() {
     );
     assert_eq!(me(&worker).await["standing"], "suspended", "it counts until it is decided");
     let waiting = operator(&server).list(&format!("{ALL}?status=open")).await;
-    assert_eq!(waiting, [made.clone()]);
+    assert_eq!(waiting, std::slice::from_ref(&made));
     let lift = json!({"decision": "lift", "note": "Indeed."});
     let decided = decide(&server, &made, &lift).await.ok(200);
     assert_part(&decided, &json!({"status": "lifted", "note": "Indeed."}));

@@ -28,6 +28,7 @@ pub(super) struct PayablesQuery {
 /// What buyers' books and workers' own books say.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PayableAmounts)]
+#[expect(clippy::struct_field_names, reason = "fields are named as on the wire")]
 pub(super) struct AmountsView {
     /// What live books of buyers captured for workers.
     #[schema(value_type = schema::Cents)]

@@ -17,8 +17,8 @@ pub enum Forward {
     To(Timestamp),
 }
 
-fn book(id: OrganizationId) -> Option<Book> {
-    Some(Book::Organization(id, Environment::Test))
+fn book(id: OrganizationId) -> Book {
+    Book::Organization(id, Environment::Test)
 }
 
 fn needs(view: &dyn View, id: OrganizationId) -> Vec<StreamId> {
@@ -47,7 +47,7 @@ pub struct AdvanceTestClock {
 
 impl Command for AdvanceTestClock {
     fn book(&self, _view: &dyn View) -> Option<Book> {
-        book(self.organization_id)
+        Some(book(self.organization_id))
     }
 
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
@@ -85,7 +85,7 @@ pub struct MoveTestClock {
 
 impl Command for MoveTestClock {
     fn book(&self, _view: &dyn View) -> Option<Book> {
-        book(self.organization_id)
+        Some(book(self.organization_id))
     }
 
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
@@ -114,7 +114,7 @@ pub struct FinishAdvance {
 
 impl Command for FinishAdvance {
     fn book(&self, _view: &dyn View) -> Option<Book> {
-        book(self.organization_id)
+        Some(book(self.organization_id))
     }
 
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
