@@ -117,5 +117,6 @@ fn test() -> Result<()> {
     cargo(&["test", "--release", "--workspace", "--no-fail-fast"])?;
     // What nobody here wrote has the last word: the published client and foreign libraries.
     sdk::test()?;
-    interop::test()
+    interop::test()?;
+    contract::test(&["--examples", "5", "--seed", "1"].map(ToOwned::to_owned))
 }
