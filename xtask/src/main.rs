@@ -16,7 +16,7 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "cargo xtask <command>
   demo [ARGS]  install what is missing, build, run `firsthand demo`
   test         install what is missing, then everything that must hold: formatting, lints, the
-               demo twice, generated files, every test, the SDK and interop
+               demo twice, generated files, every test, the SDK, interop and the contract
   interop      install what is missing, then have the published client make its whole journey and
                foreign libraries verify webhooks' signatures
   ledgers      install what is missing, then have hledger and beancount check exports and compare
