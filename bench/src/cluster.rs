@@ -107,6 +107,11 @@ impl Cluster {
         self.query("postgres", "checkpoint").await.map(drop)
     }
 
+    /// Sweeps up after a contestant, so that the server does not do it while another one is measured.
+    pub(crate) async fn sweep(&self, database: &str) -> anyhow::Result<()> {
+        self.query(database, "vacuum (analyze)").await.map(drop)
+    }
+
     /// Stops the server cleanly and starts it again, its shared buffers empty.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<()> {
         self.stop();

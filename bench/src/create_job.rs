@@ -123,6 +123,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
     let pgbench = Pgbench::prepare(&cluster).await?;
     let before = pgbench.run(options.seconds).await?;
     let ours = bench.product(&binary).await?;
+    cluster.sweep("firsthand").await?;
     step(began, "pgbench -N, 32 clients, after");
     let after = pgbench.run(options.seconds).await?;
     let rival = bench.rival().await?;

@@ -5,8 +5,7 @@
 //! client, and prints the figures of that one run. Figures of different runs, machines or hours
 //! are never mixed: only ratios within a run are meant to be compared.
 //!
-//! This crate must not depend on any other crate of the workspace: it knows the product by its
-//! command line and its wire form alone.
+//! All but `approve` know the product by its command line and its wire form alone.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -18,6 +17,7 @@
     reason = "rates and ratios are fractions; no money is computed"
 )]
 
+mod approve;
 mod cluster;
 mod cpu;
 mod create_job;
@@ -38,8 +38,12 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// The product's own: `approve` has it inside.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures the service against `pgbench` and its rivals on one private `PostgreSQL` cluster.
 #[derive(Debug, Parser)]
@@ -53,6 +57,8 @@ struct Arguments {
 enum Bench {
     /// Job creation: requests a second and latency, spread over many books and on one book.
     CreateJob(create_job::Options),
+    /// Approvals: commands of the scoring task a second, on one hot job and spread over many books.
+    Approve(approve::Options),
     /// The next command on a stream of 100,000 events against one of 10, cache warm and cold.
     LongStream(long_stream::Options),
     /// Long-polls held at once: memory for each, and how fast a change wakes them.
@@ -76,6 +82,7 @@ enum Verdict {
 fn main() -> ExitCode {
     let verdict = match Arguments::parse().bench {
         Bench::CreateJob(options) => measure(create_job::run(options)),
+        Bench::Approve(options) => measure_inside(approve::run(options)),
         Bench::LongStream(options) => measure(long_stream::run(options)),
         Bench::LongPolls(options) => measure(long_polls::run(options)),
         Bench::Webhooks(options) => measure(webhooks::run(options)),
@@ -94,7 +101,18 @@ fn main() -> ExitCode {
 /// Runs a bench on one thread (it shares two cores with what it measures) until it ends or the
 /// process is told to stop; either way the children end and the temporary directory goes.
 fn measure(bench: impl Future<Output = anyhow::Result<Verdict>>) -> anyhow::Result<Verdict> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    until_told(&Builder::new_current_thread().enable_all().build()?, bench)
+}
+
+/// The same for what runs the product inside, which has a thread for each core.
+fn measure_inside(bench: impl Future<Output = anyhow::Result<Verdict>>) -> anyhow::Result<Verdict> {
+    until_told(&Builder::new_multi_thread().enable_all().build()?, bench)
+}
+
+fn until_told(
+    runtime: &Runtime,
+    bench: impl Future<Output = anyhow::Result<Verdict>>,
+) -> anyhow::Result<Verdict> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("no handler for SIGTERM")?;
         tokio::select! {

@@ -55,6 +55,7 @@ impl<'a> Pgbench<'a> {
         let arguments =
             ["-N", "-M", "prepared", "-c", CLIENTS, "-j", "2", "-T", &seconds, DATABASE];
         let output = self.cluster.run_client("pgbench", &arguments).await?;
+        self.cluster.sweep(DATABASE).await?;
         transactions_per_second(&output)
             .with_context(|| format!("pgbench printed no tps:\n{output}"))
     }

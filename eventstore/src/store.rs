@@ -54,8 +54,13 @@ fn pool_options(size: u32) -> PgPoolOptions {
 }
 
 /// A pool whose connections take on a role and roll back on release: a future that is dropped
-/// inside `begin` must not leave its transaction to the next user of the connection.
+/// inside `begin` must not leave its transaction to the next user of the connection. Statements of
+/// transactions are few and carry many rows, so each is planned for the tables as they are: a plan made
+/// when a table was empty reads all of it later. What they touch was written a moment ago and lies in
+/// memory, so a row that is looked up costs little more than one that is scanned.
 fn pool(options: PgConnectOptions, size: u32) -> PgPool {
+    let options =
+        options.options([("plan_cache_mode", "force_custom_plan"), ("random_page_cost", "1.1")]);
     pool_options(size)
         .after_release(|connection, _| {
             Box::pin(async move {

@@ -3,11 +3,12 @@
 
 use crate::page::Page;
 use firsthand_domain::ids::RequestId;
+use firsthand_domain::submissions::SubmissionEvent;
 use firsthand_domain::{Book, Event, StreamId};
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Writes the index rows of a batch.
@@ -75,31 +76,48 @@ fn job_of_money(event: &Event) -> Option<String> {
     }
 }
 
-/// A submission's job never changes, so its state row tells it, however late this runs.
+/// A submission's job never changes, so its state row tells it, however late this runs; where an event of
+/// the batch tells it, nothing is read.
 async fn jobs_of_submissions(
     connection: &mut PgConnection,
     part: i16,
     events: &[Arc<Recorded>],
 ) -> Result<BTreeMap<String, String>, StoreError> {
-    let mut submissions: Vec<String> = events
-        .iter()
-        .filter(|recorded| matches!(recorded.stream, StreamId::Submission(_)))
-        .map(|recorded| recorded.stream.to_string())
-        .collect();
-    if submissions.is_empty() {
-        return Ok(BTreeMap::new());
+    let (mut jobs, mut unknown) = (BTreeMap::new(), BTreeSet::new());
+    for recorded in events {
+        let Event::Submission(event) = &recorded.event else { continue };
+        let submission = recorded.stream.to_string();
+        let job_id = match event {
+            SubmissionEvent::Accepted(accepted) => accepted.job_id,
+            SubmissionEvent::Approved(approved) => approved.job_id,
+            SubmissionEvent::Uploaded(_)
+            | SubmissionEvent::Scored(_)
+            | SubmissionEvent::RetryRequested(_)
+            | SubmissionEvent::Rejected(_)
+            | SubmissionEvent::Withdrawn(_)
+            | SubmissionEvent::TimedOut(_)
+            | SubmissionEvent::Delivered(_) => {
+                unknown.insert(submission);
+                continue;
+            }
+        };
+        jobs.insert(submission, job_id.to_string());
     }
-    submissions.sort_unstable();
-    submissions.dedup();
+    let unknown: Vec<String> =
+        unknown.into_iter().filter(|submission| !jobs.contains_key(submission)).collect();
+    if unknown.is_empty() {
+        return Ok(jobs);
+    }
     let rows = sqlx::query!(
         r#"select stream, parent as "parent!" from streams
            where part = $1 and stream = any($2) and parent is not null"#,
         part,
-        &submissions
+        &unknown
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.stream, row.parent)).collect())
+    jobs.extend(rows.into_iter().map(|row| (row.stream, row.parent)));
+    Ok(jobs)
 }
 
 /// One event of the trail.
