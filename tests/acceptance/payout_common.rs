@@ -1,7 +1,6 @@
 //! What the tests of payouts begin with: a server on which earnings can be paid out at once, workers who
 //! have earned, and what the payment provider says.
 
-use crate::purchase_common::gateway;
 use firsthand_tests::shape::{int, text};
 use firsthand_tests::signature::mac;
 use firsthand_tests::{Api, Buyer, Options, Reply, Server, Wait, Worker, clock, media, unique};
@@ -103,7 +102,7 @@ pub async fn payout(worker: &Worker, cents: Option<i64>, status: &str) -> Value 
 /// The transfers that the gateway made for a payout.
 pub async fn transfers(server: &Server, payout: &str) -> Vec<Value> {
     let path = format!("/v1/transfers?transfer_group={payout}");
-    let list = gateway(server, true).get(&path).await.ok(200);
+    let list = server.gateway(true).get(&path).await.ok(200);
     list["data"].as_array().expect("a list").clone()
 }
 

@@ -6,7 +6,6 @@ use crate::payout_common::{
     ACCOUNT, CLOSED, EARNINGS, GOOD, LOST, NO_FUNDS, PAYOUTS, after, ask, earn, earner, once,
     paying, payout, set_account, sums, tell, totals, transfers,
 };
-use crate::purchase_common::gateway;
 use firsthand_tests::shape::{assert_id, assert_part, int, text};
 use firsthand_tests::{
     DataDir, Options, Server, Worker, binary, clock, eventually, together, unique,
@@ -221,7 +220,7 @@ async fn what_is_taken_back_can_be_paid_out_again() {
     let paid = payout(&worker, None, "paid").await;
     let (id, transfer) = (text(&paid, "id"), text(&paid, "external_ref"));
     let path = format!("/v1/transfers/{transfer}/reversals");
-    gateway(paying(), true).post_form(&path, "amount=500").await.ok(200);
+    paying().gateway(true).post_form(&path, "amount=500").await.ok(200);
     eventually("a part is back", async || {
         let sums = sums(&worker).await;
         if sums == [0, 500, 0, 700] { Ok(()) } else { Err(json!(sums)) }
@@ -229,7 +228,7 @@ async fn what_is_taken_back_can_be_paid_out_again() {
     .await;
     let seen = once(&worker, id, "paid").await;
     assert_eq!(seen["reversed_cents"], 500);
-    gateway(paying(), true).post_form(&path, "").await.ok(200);
+    paying().gateway(true).post_form(&path, "").await.ok(200);
     assert_eq!(once(&worker, id, "reversed").await["reversed_cents"], 1_200);
     assert_eq!(sums(&worker).await, [0, 1_200, 0, 0]);
     payout(&worker, None, "paid").await;

@@ -52,15 +52,6 @@ pub async fn bought_with(api: &Api, amount: i64, card: &str) -> String {
     id
 }
 
-/// The embedded gateway's API, called as the operator's own tools would.
-pub fn gateway(server: &Server, live: bool) -> Api {
-    let environment = if live { "live" } else { "test" };
-    let path = server.data_dir.join(format!("payments.{environment}.key"));
-    let secret = std::fs::read_to_string(path).expect("the gateway's key");
-    let base = format!("{}/embedded/payments", server.base_url);
-    Api::anonymous(&base).with_token(&format!("sk_{environment}_{}", secret.trim()))
-}
-
 /// Refunds a purchase, wholly or in part, and waits until so much is gone.
 pub async fn refunded(api: &Api, server: &Server, id: &str, amount: Option<i64>, gone: i64) {
     let seen = api.get(&format!("{PURCHASES}/{id}")).await.ok(200);
@@ -68,7 +59,7 @@ pub async fn refunded(api: &Api, server: &Server, id: &str, amount: Option<i64>,
     if let Some(amount) = amount {
         form = format!("{form}&amount={amount}");
     }
-    gateway(server, true).post_form("/v1/refunds", &form).await.ok(200);
+    server.gateway(true).post_form("/v1/refunds", &form).await.ok(200);
     once(api, id, "the refund is booked", |seen| seen["charged_back_cents"] == gone).await;
 }
 

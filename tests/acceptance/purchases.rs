@@ -2,7 +2,7 @@
 
 use crate::common::{NOBODY, server};
 use crate::purchase_common::{
-    PURCHASE, PURCHASES, bought, checkout, gateway, once, opened, paid, raw_post, refunded,
+    PURCHASE, PURCHASES, bought, checkout, once, opened, paid, raw_post, refunded,
 };
 use firsthand_tests::shape::{assert_id, assert_part, int, text};
 use firsthand_tests::{Balance, Buyer, unique};
@@ -165,7 +165,7 @@ async fn an_expired_checkout_has_failed_and_can_t_be_paid() {
     let id = text(&session, "id");
     let named = text(&session, "checkout_url").rsplit('/').next().expect("a path").to_owned();
     let path = format!("/v1/checkout/sessions/{named}/expire");
-    gateway(server(), true).post_form(&path, "").await.ok(200);
+    server().gateway(true).post_form(&path, "").await.ok(200);
     let seen = once(&buyer.api, id, "it has failed", |seen| seen["status"] == "failed").await;
     assert_eq!(seen["failure_code"], "expired");
     assert_eq!(checkout(&session, "").await.status, 409);
@@ -197,7 +197,7 @@ async fn a_dispute_takes_the_money_and_gives_it_back_when_it_is_won() {
     let purchase = bought(&buyer.api, 2_500).await;
     let path = format!("{PURCHASES}/{purchase}");
     let payment = text(&buyer.get(&path).await.ok(200), "external_ref").to_owned();
-    let gateway = gateway(server(), true);
+    let gateway = server().gateway(true);
     let form = format!("payment_intent={payment}");
     let dispute = gateway.post_form("/v1/test_helpers/disputes", &form).await.ok(200);
     let back = |total: i64| move |seen: &serde_json::Value| seen["charged_back_cents"] == total;

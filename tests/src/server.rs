@@ -1,6 +1,6 @@
 //! The product, running: started, watched, stopped and killed like an operator would.
 
-use crate::binary;
+use crate::{Api, binary};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
@@ -244,6 +244,18 @@ impl Server {
     pub fn ended(&self) -> Option<ExitStatus> {
         let mut process = self.process.lock().expect("no panic while held");
         process.as_mut().and_then(|p| p.child.try_wait().expect("the server can be waited for"))
+    }
+
+    /// The embedded payment gateway's API, called as the operator's own tools would.
+    ///
+    /// # Panics
+    /// If this server has no embedded gateway.
+    pub fn gateway(&self, live: bool) -> Api {
+        let environment = if live { "live" } else { "test" };
+        let path = self.data_dir.join(format!("payments.{environment}.key"));
+        let secret = std::fs::read_to_string(path).expect("the gateway's key");
+        let base = format!("{}/embedded/payments", self.base_url);
+        Api::anonymous(&base).with_token(&format!("sk_{environment}_{}", secret.trim()))
     }
 
     /// The last lines that the server wrote on standard error.
