@@ -2,6 +2,7 @@
 
 use crate::common::{buyer, server, worker};
 use crate::finance_common::{entries, granted, moved, movements, stood, sums};
+use crate::purchase_common::{PURCHASES, bought, refunded};
 use firsthand_tests::shape::{assert_id, int, text};
 use firsthand_tests::{Buyer, clock, media};
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 
 const EXPORT: &str = "/v1/billing/export";
 const HEADER: &str = "entry_id,recorded_at,event_type,type,position,leg,account,amount,currency,\
-                      description,job_id,submission_id,lot_id,environment";
+                      description,job_id,submission_id,lot_id,environment,external_ref";
 
 /// A book that moved in every way.
 async fn book() -> Buyer {
@@ -61,7 +62,9 @@ async fn every_movement_is_an_entry_that_balances() {
     let (entries, rows) = (entries(&buyer.api, "").await, movements(&buyer).await);
     assert_eq!(entries.len(), rows.len());
     for (entry, row) in entries.iter().zip(&rows) {
-        for field in ["id", "type", "description", "job_id", "submission_id", "lot_id"] {
+        for field in
+            ["id", "type", "description", "job_id", "submission_id", "lot_id", "external_ref"]
+        {
             assert_eq!(entry[field], row[field], "{entry}");
         }
         assert_eq!(entry["recorded_at"], row["created_at"]);
@@ -120,7 +123,7 @@ async fn a_sheet_has_a_header_and_ends_its_lines_as_the_standard_says() {
     assert_eq!(sheet.split_terminator("\r\n").next(), Some(HEADER));
     assert!(sheet.ends_with("\r\n") && !sheet.replace("\r\n", "").contains(['\r', '\n']));
     for line in sheet.split_terminator("\r\n") {
-        assert_eq!(fields(line).len(), 14, "{line}");
+        assert_eq!(fields(line).len(), 15, "{line}");
     }
 }
 
@@ -162,6 +165,35 @@ async fn a_range_begins_with_what_was_there_and_ends_with_what_is_there() {
             let text = export(&buyer, &format!("format={format}&from={from}&to={to}")).await;
             assert_eq!(plain_sums(&text), sums(&range), "{format}: {text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_was_paid_and_went_back_bears_the_names_that_the_provider_gave_it() {
+    let buyer = Buyer::unverified(server()).await;
+    let id = bought(&buyer.api, 2_500).await;
+    refunded(&buyer.api, server(), &id, Some(1_000), 1_000).await;
+    let rows = movements(&buyer).await;
+    let types: Vec<&str> = rows.iter().map(|row| text(row, "type")).collect();
+    assert_eq!(types, ["purchase", "bonus", "chargeback"]);
+    let payment = buyer.get(&format!("{PURCHASES}/{id}")).await.ok(200);
+    let (payment, refund) = (text(&payment, "external_ref"), text(&rows[2], "external_ref"));
+    assert!(payment.starts_with("pi_") && refund.starts_with("ch_"), "{payment} {refund}");
+    let lines: Vec<Value> = entries(&buyer.api, "").await;
+    let named: Vec<&str> = lines.iter().map(|entry| text(entry, "external_ref")).collect();
+    assert_eq!(named, [payment, payment, refund]);
+    for line in export(&buyer, "format=csv").await.split_terminator("\r\n").skip(1) {
+        let fields = fields(line);
+        let row = rows.iter().find(|row| row["id"] == fields[0]).expect("its movement");
+        assert_eq!(fields[14], text(row, "external_ref"), "{line}");
+    }
+    let hledger = export(&buyer, "format=hledger").await;
+    let beancount = export(&buyer, "format=beancount").await;
+    for (reference, times) in [(payment, 2), (refund, 1)] {
+        let tag = format!("    ; external_ref:{reference}\n");
+        assert_eq!(hledger.matches(&tag).count(), times, "{hledger}");
+        let metadata = format!("  external_ref: \"{reference}\"\n");
+        assert_eq!(beancount.matches(&metadata).count(), times, "{beancount}");
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Entry {
     pub job_id: Option<String>,
     /// The submission.
     pub submission_id: Option<String>,
+    /// What the payment provider calls the payment, refund or dispute.
+    pub external_ref: Option<String>,
     /// Its postings; they sum to zero.
     pub legs: Vec<Leg>,
 }
@@ -70,7 +72,7 @@ pub async fn page(
          select j.position, j.account, j.amount_cents, e.event_type,
                 coalesce(e.effective_at, e.recorded_at) as "recorded_at!",
                   t.type as "transaction_type?", t.description as "description?", t.lot_id,
-                  t.job_id, t.submission_id
+                  t.job_id, t.submission_id, t.external_ref
            from (select distinct position
                  from journal
                  where part = $1 and book = tenant.book and position > $3 and position <= $4
@@ -104,6 +106,7 @@ pub async fn page(
                 lot_id: row.lot_id,
                 job_id: row.job_id,
                 submission_id: row.submission_id,
+                external_ref: row.external_ref,
                 legs: vec![leg],
             }),
         }

@@ -5,7 +5,7 @@ use crate::error::ApiError;
 use csv::{Terminator, WriterBuilder};
 
 /// The columns.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "entry_id",
     "recorded_at",
     "event_type",
@@ -20,6 +20,7 @@ const COLUMNS: [&str; 14] = [
     "submission_id",
     "lot_id",
     "environment",
+    "external_ref",
 ];
 
 /// What a spreadsheet may take for the beginning of a formula.
@@ -67,6 +68,7 @@ pub(super) fn write(entry: &JournalEntry) -> Result<String, ApiError> {
             or_empty(&entry.submission_id),
             or_empty(&entry.lot_id),
             entry.environment.as_str().to_owned(),
+            inert(&or_empty(&entry.external_ref)),
         ]
     }))
 }
@@ -87,6 +89,6 @@ mod tests {
     fn separators_and_quotes_are_quoted() {
         let mut row: [String; COLUMNS.len()] = Default::default();
         "a \"b\", c".clone_into(&mut row[0]);
-        assert_eq!(rows([row]).unwrap(), "\"a \"\"b\"\", c\",,,,,,,,,,,,,\r\n");
+        assert_eq!(rows([row]).unwrap(), "\"a \"\"b\"\", c\",,,,,,,,,,,,,,\r\n");
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct JournalEntry {
     pub submission_id: Option<String>,
     /// The lot.
     pub lot_id: Option<String>,
+    /// What the payment provider calls the payment, refund or dispute, on one line.
+    pub external_ref: Option<String>,
     /// The environment.
     pub environment: Environment,
     /// Its legs; they sum to zero.
@@ -64,6 +66,7 @@ impl JournalEntry {
             job_id: row.job_id,
             submission_id: row.submission_id,
             lot_id: row.lot_id,
+            external_ref: row.external_ref.as_deref().map(one_line),
             environment,
             postings: legs
                 .map(|leg| {
@@ -91,6 +94,7 @@ impl JournalEntry {
             job_id: None,
             submission_id: None,
             lot_id: None,
+            external_ref: None,
             environment,
             postings,
         }
@@ -116,6 +120,7 @@ impl JournalEntry {
             ("job_id", &self.job_id),
             ("submission_id", &self.submission_id),
             ("lot_id", &self.lot_id),
+            ("external_ref", &self.external_ref),
         ];
         facts.extend(more.into_iter().filter_map(|(name, fact)| Some((name, fact.clone()?))));
         facts
