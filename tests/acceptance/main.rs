@@ -31,6 +31,7 @@ mod me;
 mod money;
 mod money_races;
 mod pagination;
+mod payment_events;
 mod payout_batches;
 mod payout_common;
 mod payouts;

@@ -3,6 +3,7 @@
 //! what followers do later.
 
 use crate::common::delivered_by;
+use crate::finance_common::operator;
 use crate::wire_tap::{PING, Tap};
 use firsthand_tests::job::photos;
 use firsthand_tests::{Api, Buyer, Options, Server, Worker, unique};
@@ -106,6 +107,7 @@ async fn a_request_waits_for_the_database_at_most_once() {
     created.ok(201);
     let request = created.header("X-Request-Id").expect("an id").to_owned();
 
+    let of_operator = [get("/internal/operator/payment_events")];
     let of_worker = [
         get("/internal/worker/me"),
         get("/internal/worker/jobs/available"),
@@ -148,7 +150,9 @@ async fn a_request_waits_for_the_database_at_most_once() {
     let mut too_many = Vec::new();
     let buyer_s = of_buyer.iter().map(|case| (case, &buyer.api));
     let worker_s = of_worker.iter().map(|case| (case, &worker.api));
-    for (case, api) in buyer_s.chain(worker_s) {
+    let operator = operator(&second);
+    let operator_s = of_operator.iter().map(|case| (case, &operator));
+    for (case, api) in buyer_s.chain(worker_s).chain(operator_s) {
         let found = case.count(&tap, api).await;
         let trips: u64 = found.values().sum();
         println!("{:>2} {} {}", trips, case.method, case.path);

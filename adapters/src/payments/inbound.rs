@@ -14,6 +14,8 @@ pub struct Inbound {
     pub purchase_id: Option<String>,
     /// The payout that it names, if it names one.
     pub payout_id: Option<String>,
+    /// Whether it is about real money.
+    pub livemode: bool,
     /// What it says.
     pub fact: Fact,
 }
@@ -73,9 +75,28 @@ pub enum Fact {
     Other,
 }
 
+impl Fact {
+    /// Returns what the provider calls the payment, refund, dispute or transfer, and its amount in cents.
+    pub fn reference(&self) -> Option<(&str, i64)> {
+        match self {
+            Self::SessionPaid { payment: of, amount }
+            | Self::PaymentSucceeded { payment: of, amount }
+            | Self::Refunded { charge: of, total: amount, .. }
+            | Self::Disputed { dispute: of, total: amount, .. }
+            | Self::Transferred { transfer: of, amount }
+            | Self::TransferReversed { transfer: of, total: amount } => {
+                Some((of.as_str(), *amount))
+            }
+            Self::SessionExpired | Self::Other => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Envelope {
     id: String,
+    #[serde(default)]
+    livemode: bool,
     #[serde(rename = "type")]
     event_type: String,
     data: Data,
@@ -153,5 +174,12 @@ pub fn read(body: &[u8]) -> Result<Inbound, serde_json::Error> {
     let payout_id = metadata("payout_id");
     let purchase_id = text(object, "client_reference_id").or(named);
     let fact = fact(&envelope.event_type, object).unwrap_or(Fact::Other);
-    Ok(Inbound { id: envelope.id, event_type: envelope.event_type, purchase_id, payout_id, fact })
+    Ok(Inbound {
+        id: envelope.id,
+        event_type: envelope.event_type,
+        purchase_id,
+        payout_id,
+        livemode: envelope.livemode,
+        fact,
+    })
 }

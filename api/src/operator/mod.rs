@@ -6,6 +6,7 @@ mod appeals;
 mod deferred_revenue;
 mod escrow_ageing;
 mod grants;
+mod payment_events;
 mod payout_batches;
 mod trial_balance;
 mod worker_payables;
@@ -29,6 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(escrow_ageing::escrow_ageing))
         .routes(routes!(deferred_revenue::deferred_revenue))
         .routes(routes!(worker_payables::worker_payables))
+        .routes(routes!(payment_events::list_payment_events))
         .routes(routes!(payout_batches::create_batch, payout_batches::list_batches))
         .routes(routes!(payout_batches::get_batch))
         .routes(routes!(payout_batches::list_payouts))

@@ -49,17 +49,17 @@ pub(super) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Resul
         return Err(Trouble::Dead("the event is not there".to_owned()));
     };
     let event = inbound::read(&payload).map_err(|error| Trouble::Dead(error.to_string()))?;
-    let outcome = match &event.fact {
-        Fact::Other => "ignored",
+    let (outcome, about) = match &event.fact {
+        Fact::Other => ("ignored", None),
         Fact::Transferred { transfer, .. } | Fact::TransferReversed { transfer, .. } => {
-            about_payout(context, task, known.environment, (transfer, &event)).await?
+            (about_payout(context, task, known.environment, (transfer, &event)).await?, None)
         }
         _ => match subject(context, known.environment, &event).await? {
-            None => "unknown",
-            Some(id) => act(context, task, (id, known.environment), &event).await?,
+            None => ("unknown", None),
+            Some(id) => (act(context, task, (id, known.environment), &event).await?, Some(id)),
         },
     };
-    payment_events::settle(store, task.part, &known.event_id, outcome).await?;
+    payment_events::settle(store, task.part, &known.event_id, outcome, about).await?;
     Ok(())
 }
 

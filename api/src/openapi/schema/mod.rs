@@ -59,7 +59,8 @@ pub(crate) use payouts::{
     PayoutBatchStatus, PayoutId, PayoutStatus, StrikeStatus,
 };
 pub(crate) use reports::{
-    DeferredRevenue, EscrowAgeing, PaymentEventKept, Readiness, TrialBalance,
+    DeferredRevenue, EscrowAgeing, PaymentEventKept, PaymentEventOutcome, PaymentEventType,
+    Readiness, TrialBalance,
 };
 
 /// Every schema that is written by hand.

@@ -1,6 +1,7 @@
 //! Schemas of reports and of what the service says of itself.
 
-use super::INSTANT;
+use super::{INSTANT, names};
+use firsthand_eventstore::payment_events::OUTCOMES;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use utoipa::openapi::{RefOr, Schema};
@@ -12,6 +13,14 @@ schemas! {
         "type": "object", "required": ["received", "duplicate"],
         "properties": {"received": {"type": "boolean"}, "duplicate": {"type": "boolean"}},
         "examples": [{"received": true, "duplicate": false}],
+    });
+    /// What became of an event of the payment provider. `waiting`: nobody has looked at it yet. `ignored`: it does not
+    /// concern us. `unknown`: it is about nothing that is known here. `refused`: it contradicts what is known.
+    PaymentEventOutcome = names(OUTCOMES);
+    /// The payment provider's name of a type of events.
+    PaymentEventType = json!({
+        "type": "string", "minLength": 1, "maxLength": 128,
+        "examples": ["checkout.session.completed"],
     });
     /// Every kind of account.
     TrialBalance = json!({
