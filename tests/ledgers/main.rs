@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tools::Tools;
+use tools::{AFTERWARDS, Tools, with_balances};
 
 /// Cents on each account, a debit positive.
 type Balances = BTreeMap<String, i64>;
@@ -131,8 +131,8 @@ fn seed() -> u64 {
 /// Has both programs check an export and compares what they arrive at.
 fn agree(tools: &Tools, hledger: &str, beancount: &str, expected: &Balances) {
     tools.hledger_accepts(hledger);
-    assert_eq!(&tools.hledger_balances(hledger), expected, "hledger's balances");
-    tools.beancount_accepts(&tools::with_balances(beancount, expected));
+    assert_eq!(&tools.hledger_balances(hledger, AFTERWARDS), expected, "hledger's balances");
+    tools.beancount_accepts(&with_balances(beancount, AFTERWARDS, expected));
 }
 
 #[tokio::test]
@@ -180,5 +180,5 @@ async fn one_cent_too_many_is_noticed_by_both() {
     // A forged account is noticed too: every account is declared.
     tools.hledger_refuses(&hledger.replacen("Expenses:Promotions  ", "Expenses:Promotion  ", 1));
     let expected = BTreeMap::from([("Expenses:Promotions".to_owned(), 1)]);
-    tools.beancount_refuses(&tools::with_balances(&beancount, &expected));
+    tools.beancount_refuses(&with_balances(&beancount, AFTERWARDS, &expected));
 }

@@ -17,13 +17,16 @@ fn program(variable: &str) -> PathBuf {
     PathBuf::from(path.unwrap_or_else(|_| panic!("{variable} is not set: run cargo xtask ledgers")))
 }
 
-/// Adds to a ledger of beancount what must stand on its accounts on the day after all entries.
-pub fn with_balances(ledger: &str, expected: &Balances) -> String {
+/// A day after all entries.
+pub const AFTERWARDS: &str = "2999-01-01";
+
+/// Adds to a ledger of beancount what must stand on its accounts when a day begins.
+pub fn with_balances(ledger: &str, day: &str, expected: &Balances) -> String {
     let mut text = ledger.to_owned();
     for (account, cents) in expected {
         let sign = if *cents < 0 { "-" } else { "" };
         let (dollars, cents) = (cents.abs() / 100, cents.abs() % 100);
-        writeln!(text, "2999-01-01 balance {account}  {sign}{dollars}.{cents:02} USD")
+        writeln!(text, "{day} balance {account}  {sign}{dollars}.{cents:02} USD")
             .expect("a string takes everything");
     }
     text
@@ -69,9 +72,10 @@ impl Tools {
         assert!(!output.status.success(), "accepted:\n{text}");
     }
 
-    /// What hledger says stands on each account.
-    pub fn hledger_balances(&self, text: &str) -> Balances {
-        let output = self.hledger(&["balance", "--flat", "--no-total", "-O", "csv"], text);
+    /// What hledger says stands on each account when a day begins.
+    pub fn hledger_balances(&self, text: &str, day: &str) -> Balances {
+        let arguments = ["balance", "--flat", "--no-total", "-O", "csv", "--end", day];
+        let output = self.hledger(&arguments, text);
         assert!(output.status.success(), "{output:?}");
         let sheet = String::from_utf8(output.stdout).expect("UTF-8");
         sheet
