@@ -6,6 +6,7 @@
 mod api_keys;
 mod appeals;
 mod audit_events;
+mod bank_payouts;
 mod billing;
 mod clock_common;
 mod common;

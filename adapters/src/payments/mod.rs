@@ -3,10 +3,12 @@
 
 mod client;
 pub mod inbound;
+mod settlements;
 pub mod signature;
 mod transfers;
 
 pub use client::{Account, Charge, CheckoutSession, NewSession, Payment, PaymentError};
+pub use settlements::{BalanceTransaction, BankPayout, Source};
 pub use transfers::{NewTransfer, Transfer};
 
 use firsthand_domain::Environment;

@@ -3,6 +3,7 @@
 
 mod account_balances;
 mod appeals;
+mod bank_payouts;
 mod deferred_revenue;
 mod escrow_ageing;
 mod grants;
@@ -30,6 +31,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(escrow_ageing::escrow_ageing))
         .routes(routes!(deferred_revenue::deferred_revenue))
         .routes(routes!(worker_payables::worker_payables))
+        .routes(routes!(bank_payouts::bank_payout))
         .routes(routes!(payment_events::list_payment_events))
         .routes(routes!(payout_batches::create_batch, payout_batches::list_batches))
         .routes(routes!(payout_batches::get_batch))

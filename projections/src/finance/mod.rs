@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod balances;
+pub mod clearing;
 pub mod deferred_revenue;
 pub mod entries;
 pub mod escrow_ageing;

@@ -1,6 +1,6 @@
 //! The gateway's API, in Stripe's form: form-encoded requests, JSON objects, idempotency keys.
 
-use super::{Gateway, Keys, now};
+use super::{Gateway, Keys, balance, now};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -146,7 +146,7 @@ pub(super) async fn create_session(
     })
 }
 
-/// `GET /v1/checkout/sessions/{id}`, `GET /v1/payment_intents/{id}` and `GET /v1/transfers/{id}`
+/// `GET` of a checkout session, payment, charge, dispute, transfer or payout.
 pub(super) async fn retrieve(
     State(gateway): State<Arc<Gateway>>,
     Path(id): Path<String>,
@@ -221,6 +221,7 @@ pub(super) async fn create_payment(
         });
         let name = payment["id"].as_str().unwrap_or_default();
         gateway.shelf.put("objects", name, &payment)?;
+        balance::charge(&gateway, &payment)?;
         gateway.tell("payment_intent.succeeded", &payment)?;
         Ok((StatusCode::OK, payment))
     })
@@ -250,25 +251,19 @@ pub(super) async fn create_refund(
         }
         payment["amount_refunded"] = json!(before + amount);
         gateway.shelf.put("objects", name, &payment)?;
-        let charge = json!({
-            "id": payment["latest_charge"],
-            "object": "charge",
-            "amount": received,
-            "amount_refunded": before + amount,
-            "refunded": before + amount == received,
-            "payment_intent": name,
-            "metadata": payment["metadata"],
-            "currency": "usd",
-            "livemode": payment["livemode"],
-        });
-        gateway.tell("charge.refunded", &charge)?;
+        let charge = balance::charge_of(&payment);
+        gateway.shelf.put("objects", charge["id"].as_str().unwrap_or_default(), &charge)?;
         let refund = json!({
             "id": id("re"),
             "object": "refund",
             "amount": amount,
+            "charge": charge["id"],
             "payment_intent": name,
             "status": "succeeded",
+            "livemode": payment["livemode"],
         });
+        balance::refund(&gateway, &refund)?;
+        gateway.tell("charge.refunded", &charge)?;
         Ok(Json(refund).into_response())
     })
 }
@@ -301,6 +296,7 @@ pub(super) async fn dispute(
             "status": if won.is_some() { "won" } else { "needs_response" },
             "livemode": payment["livemode"],
         });
+        balance::dispute(&gateway, &dispute)?;
         let happened = if won.is_some() { "funds_reinstated" } else { "funds_withdrawn" };
         gateway.tell(&format!("charge.dispute.{happened}"), &dispute)?;
         Ok(Json(dispute).into_response())

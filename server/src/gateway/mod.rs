@@ -3,6 +3,7 @@
 //! exactly as Stripe would send them. No money moves.
 
 mod api;
+mod balance;
 mod notify;
 mod page;
 mod shelf;
@@ -96,7 +97,12 @@ impl Gateway {
             .route("/v1/transfers", post(transfers::create_transfer).get(transfers::list))
             .route("/v1/transfers/{id}", get(api::retrieve))
             .route("/v1/transfers/{id}/reversals", post(transfers::reverse))
-            .route("/v1/test_helpers/disputes", post(api::dispute));
+            .route("/v1/charges/{id}", get(api::retrieve))
+            .route("/v1/disputes/{id}", get(api::retrieve))
+            .route("/v1/payouts/{id}", get(api::retrieve))
+            .route("/v1/balance_transactions", get(balance::list))
+            .route("/v1/test_helpers/disputes", post(api::dispute))
+            .route("/v1/test_helpers/payouts", post(balance::pay_out));
         Router::new()
             .nest(API, api)
             .route("/checkout/{id}", get(page::show))

@@ -3,7 +3,7 @@
 //! charged later.
 
 use super::api::{error, id, on_disk};
-use super::{Gateway, now};
+use super::{Gateway, balance, now};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -102,6 +102,7 @@ fn settle(gateway: &Gateway, mut session: Value, card: &str) -> std::io::Result<
     let name = |object: &Value| object["id"].as_str().unwrap_or_default().to_owned();
     gateway.shelf.put("objects", &method, &left)?;
     gateway.shelf.put("objects", &name(&payment), &payment)?;
+    balance::charge(gateway, &payment)?;
     // The event before the session: whoever is killed between pays again, and it is booked once.
     gateway.tell("checkout.session.completed", &session)?;
     gateway.shelf.put("objects", &name(&session), &session)?;

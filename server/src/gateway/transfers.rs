@@ -3,7 +3,7 @@
 //! error and no event tells of it; to every other account it just works.
 
 use super::api::{Form, caller, create, id, missing, on_disk};
-use super::{Gateway, now};
+use super::{Gateway, balance, now};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -53,7 +53,7 @@ pub(super) async fn create_transfer(
             "livemode": keys.environment == Environment::Live,
             "created": now(),
         });
-        gateway.shelf.put("objects", &name, &transfer)?;
+        balance::transfer(&gateway, &transfer)?;
         if destination.ends_with("Lost") {
             let error = json!({"error": {"type": "api_error", "message": "Something went wrong."}});
             return Ok((StatusCode::INTERNAL_SERVER_ERROR, error));
@@ -117,15 +117,17 @@ pub(super) async fn reverse(
         transfer["amount_reversed"] = json!(before + amount);
         transfer["reversed"] = json!(before + amount == whole);
         gateway.shelf.put("objects", &name, &transfer)?;
-        gateway.tell("transfer.reversed", &transfer)?;
         let reversal = json!({
             "id": id("trr"),
             "object": "transfer_reversal",
             "amount": amount,
             "currency": "usd",
             "transfer": name,
+            "livemode": transfer["livemode"],
             "created": now(),
         });
+        balance::reversal(&gateway, &reversal)?;
+        gateway.tell("transfer.reversed", &transfer)?;
         Ok(Json(reversal).into_response())
     })
 }

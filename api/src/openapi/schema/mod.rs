@@ -59,8 +59,8 @@ pub(crate) use payouts::{
     PayoutBatchStatus, PayoutId, PayoutStatus, StrikeStatus,
 };
 pub(crate) use reports::{
-    DeferredRevenue, EscrowAgeing, PaymentEventKept, PaymentEventOutcome, PaymentEventType,
-    Readiness, TrialBalance,
+    BankPayoutId, DeferredRevenue, EscrowAgeing, PaymentEventKept, PaymentEventOutcome,
+    PaymentEventType, Readiness, TrialBalance,
 };
 
 /// Every schema that is written by hand.

@@ -22,6 +22,11 @@ schemas! {
         "type": "string", "minLength": 1, "maxLength": 128,
         "examples": ["checkout.session.completed"],
     });
+    /// The payment provider's id of a payout into our bank account.
+    BankPayoutId = json!({
+        "type": "string", "pattern": "^po_[A-Za-z0-9_]{1,61}$",
+        "examples": ["po_1Nv0FGQ9RKHgCVdK"],
+    });
     /// Every kind of account.
     TrialBalance = json!({
         "type": "object",
