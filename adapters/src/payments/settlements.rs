@@ -176,15 +176,15 @@ impl Account {
         let mut transactions = Vec::new();
         let mut path = base.clone();
         loop {
-            let list = self.send(Method::GET, &path, None, "").await?;
-            let page = list.get("data").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let answer = self.send(Method::GET, &path, None, "").await?;
+            let page = answer.get("data").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             for object in page {
                 let transaction = transaction(object)?;
                 if transaction.kind != "payout" {
                     transactions.push(transaction);
                 }
             }
-            let more = list.get("has_more").and_then(Value::as_bool) == Some(true);
+            let more = answer.get("has_more").and_then(Value::as_bool) == Some(true);
             match page.last().filter(|_last| more) {
                 Some(last) => path = format!("{base}&starting_after={}", need(last, "id")?),
                 None => return Ok(transactions),

@@ -141,7 +141,7 @@ pub(super) struct BankPayoutView {
     not_asked_count: usize,
 }
 
-fn failed(error: PaymentError) -> ApiError {
+fn failed(error: &PaymentError) -> ApiError {
     ApiError::PaymentsFailed(error.to_string())
 }
 
@@ -212,7 +212,7 @@ async fn ask(
     for (place, (reference, of)) in here.enumerate() {
         if place >= MOST_ASKED {
             not_asked += 1;
-        } else if account.amount_of(reference).await.map_err(failed)? != 0 {
+        } else if account.amount_of(reference).await.map_err(|error| failed(&error))? != 0 {
             elsewhere += 1;
         } else {
             residues.push(Residue {
@@ -284,9 +284,9 @@ pub(super) async fn bank_payout(
 ) -> Result<Json<BankPayoutView>, ApiError> {
     let environment = query.environment.unwrap_or(Environment::Live);
     let account = app.payments.of(environment).ok_or(ApiError::PaymentsUnavailable)?;
-    let payout = account.bank_payout(&id.0).await.map_err(failed)?;
+    let payout = account.bank_payout(&id.0).await.map_err(|error| failed(&error))?;
     let payout = payout.ok_or(ApiError::NotFound("bank payout"))?;
-    let transactions = account.balance_transactions(&id.0).await.map_err(failed)?;
+    let transactions = account.balance_transactions(&id.0).await.map_err(|error| failed(&error))?;
     // After the provider was asked: what it had by then, and we had booked, is in the read models.
     app.must_catch_up_all().await?;
     let booked = booked(&app, environment, &transactions).await?;
