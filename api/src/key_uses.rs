@@ -4,6 +4,7 @@
 use crate::app::AppState;
 use firsthand_domain::ids::ApiKeyId;
 use firsthand_domain::{Book, Timestamp};
+use firsthand_eventstore::Store;
 use firsthand_projections::api_key_uses::{self, KeyUse};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -66,10 +67,10 @@ impl AppState {
     }
 
     /// Writes what was noted. What can't be written is noted again.
-    async fn write_key_uses(&self) {
+    async fn write_key_uses(&self, store: &Store) {
         let uses = self.process.key_uses.take();
         for chunk in uses.chunks(MOST) {
-            if let Err(error) = api_key_uses::record(self.store(), chunk).await {
+            if let Err(error) = api_key_uses::record(store, chunk).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "uses of keys are not written"
@@ -84,15 +85,20 @@ impl AppState {
 
     /// Writes what was noted again and again, and once more when no request can follow: after
     /// `stop` and the end of all connections.
-    pub async fn keep_key_uses(self, stop: CancellationToken, connections: TaskTracker) {
+    pub async fn keep_key_uses(
+        self,
+        store: Store,
+        stop: CancellationToken,
+        connections: TaskTracker,
+    ) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(PAUSE) => self.write_key_uses().await,
+                () = tokio::time::sleep(PAUSE) => self.write_key_uses(&store).await,
             }
         }
         connections.wait().await;
-        self.write_key_uses().await;
+        self.write_key_uses(&store).await;
     }
 }
 

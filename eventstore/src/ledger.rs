@@ -158,6 +158,12 @@ impl Ledger {
         answer.await.unwrap_or(Err(ExecuteError::Unavailable))
     }
 
+    /// Returns the same ledger, reading over the connections of this store.
+    #[must_use]
+    pub fn over(&self, store: &Store) -> Self {
+        Self { store: store.clone(), ..self.clone() }
+    }
+
     /// Returns the database.
     pub fn store(&self) -> &Store {
         &self.store
@@ -210,8 +216,8 @@ impl Ledger {
         self.published.watch(stream)
     }
 
-    /// Returns the committed state of a key, a worker or a credit account, from memory if it is
-    /// there; an empty state if the stream has no events.
+    /// Returns the committed state of a key, an organization, a worker or a credit account, from memory if
+    /// it is there; an empty state if the stream has no events.
     pub async fn current(&self, stream: StreamId) -> Result<Arc<State>, StoreError> {
         if let Some(state) = self.published.get(stream) {
             return Ok(state);

@@ -2,7 +2,6 @@
 
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tasks::{self, NewTask, TaskClock};
 use firsthand_domain::Environment;
 use firsthand_domain::ids::PurchaseId;
 use serde::{Deserialize, Serialize};
@@ -41,43 +40,37 @@ pub struct NewPaymentEvent<'a> {
     pub environment: Environment,
 }
 
-/// Keeps an event and owes its task, in one transaction. Returns `false` if it was told before.
+/// Keeps an event and owes its task, in one statement. Returns `false` if it was told before.
 ///
 /// # Errors
 /// If the database can't be reached.
 pub async fn receive(store: &Store, event: NewPaymentEvent<'_>) -> Result<bool, StoreError> {
-    let mut transaction = store.begin().await?;
-    let new = sqlx::query!(
-        "insert into payment_events (part, event_id, event_type, purchase_id, received_at, payload)
-         values ($1, $2, $3, $4, $5, $6)
-         on conflict do nothing",
+    let known =
+        PaymentEventTask { event_id: event.event_id.to_owned(), environment: event.environment };
+    let new = sqlx::query_scalar!(
+        r#"with new as (
+             insert into payment_events
+               (part, event_id, event_type, purchase_id, received_at, payload)
+             values ($1, $2, $3, $4, $5, $6)
+             on conflict do nothing
+             returning part, received_at),
+           owed as (
+             insert into tasks (part, task_id, kind, book, payload, due_at)
+             select part, $7, $8, 'payments', $9, received_at from new
+             on conflict do nothing)
+           select exists (select from new) as "new!""#,
         event.part,
         event.event_id,
         event.event_type,
         event.purchase_id,
         event.received_at,
-        event.payload
+        event.payload,
+        format!("{TASK}:{}", event.event_id),
+        TASK,
+        serde_json::to_vec(&known).map_err(StoreError::corrupt)?
     )
-    .execute(&mut *transaction)
-    .await?
-    .rows_affected()
-        == 1;
-    if new {
-        let known = PaymentEventTask {
-            event_id: event.event_id.to_owned(),
-            environment: event.environment,
-        };
-        let task = NewTask {
-            task_id: format!("{TASK}:{}", event.event_id),
-            kind: TASK,
-            book: "payments".to_owned(),
-            payload: serde_json::to_vec(&known).map_err(StoreError::corrupt)?,
-            due_at: event.received_at,
-            clock: TaskClock::None,
-        };
-        tasks::add(&mut transaction, event.part, &[task]).await?;
-    }
-    transaction.commit().await?;
+    .fetch_one(store.single())
+    .await?;
     Ok(new)
 }
 

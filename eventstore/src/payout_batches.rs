@@ -2,7 +2,6 @@
 
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tasks::{self, NewTask, TaskClock};
 use firsthand_domain::ids::PayoutBatchId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,50 +34,60 @@ pub struct PayoutBatch {
     pub skipped: BTreeMap<String, u32>,
 }
 
-/// Files a run and owes its task, in one transaction. A name names one run: who repeats it gets that
-/// one. Returns the run's id, and whether it is new.
+/// Files a run and owes its task, in one statement. A name names one run: who repeats it gets that one.
+/// Returns the run, and whether it is new.
 pub async fn file(
     store: &Store,
     batch_id: PayoutBatchId,
     name: &str,
     now: i64,
-) -> Result<(PayoutBatchId, bool), StoreError> {
-    let mut transaction = store.begin().await?;
-    let new = sqlx::query!(
-        "insert into payout_batches (part, batch_id, name, created_at) values ($1, $2, $3, $4)
-         on conflict do nothing",
+) -> Result<(PayoutBatch, bool), StoreError> {
+    let known = PayoutBatchTask { batch_id };
+    let mut rows = filed(store, batch_id, name, now, &known).await?;
+    if rows.is_empty() {
+        // Somebody else filed it while this was being asked: now it is there.
+        rows = filed(store, batch_id, name, now, &known).await?;
+    }
+    let row = rows.pop().ok_or_else(|| StoreError::corrupt("a run is not there"))?;
+    let batch = row.read()?;
+    let new = batch.batch_id == batch_id;
+    Ok((batch, new))
+}
+
+async fn filed(
+    store: &Store,
+    batch_id: PayoutBatchId,
+    name: &str,
+    now: i64,
+    known: &PayoutBatchTask,
+) -> Result<Vec<Row>, StoreError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"with new as (
+             insert into payout_batches (part, batch_id, name, created_at) values ($1, $2, $3, $4)
+             on conflict do nothing
+             returning batch_id, name, created_at, opened_at, skipped),
+           owed as (
+             insert into tasks (part, task_id, kind, book, payload, due_at)
+             select $1, $5, $6, 'payouts', $7, created_at from new
+             on conflict do nothing)
+           select batch_id as "batch_id!", name as "name!", created_at as "created_at!", opened_at,
+                  skipped
+           from new
+           union all
+           select batch_id, name, created_at, opened_at, skipped
+           from payout_batches where part = $1 and name = $3"#,
         PART,
         batch_id.to_string(),
         name,
-        now
+        now,
+        format!("{TASK}:{batch_id}"),
+        TASK,
+        serde_json::to_vec(known).map_err(StoreError::corrupt)?
     )
-    .execute(&mut *transaction)
-    .await?
-    .rows_affected()
-        == 1;
-    if new {
-        let known = PayoutBatchTask { batch_id };
-        let task = NewTask {
-            task_id: format!("{TASK}:{batch_id}"),
-            kind: TASK,
-            book: "payouts".to_owned(),
-            payload: serde_json::to_vec(&known).map_err(StoreError::corrupt)?,
-            due_at: now,
-            clock: TaskClock::None,
-        };
-        tasks::add(&mut transaction, PART, &[task]).await?;
-        transaction.commit().await?;
-        return Ok((batch_id, true));
-    }
-    let found = sqlx::query_scalar!(
-        "select batch_id from payout_batches where part = $1 and name = $2",
-        PART,
-        name
-    )
-    .fetch_one(&mut *transaction)
+    .fetch_all(store.single())
     .await?;
-    transaction.commit().await?;
-    Ok((found.parse().map_err(StoreError::corrupt)?, false))
+    Ok(rows)
 }
 
 /// Records that every worker was looked at, and why some got no payout.

@@ -67,11 +67,12 @@ impl Published {
         }
     }
 
-    /// Says whether a stream's state is worth publishing: those that requests are authorized by.
+    /// Says whether a stream's state is worth publishing: those that requests are authorized or quoted by.
     pub(crate) fn wants(stream: StreamId) -> bool {
         matches!(
             stream,
             StreamId::ApiKey(_)
+                | StreamId::Organization(_)
                 | StreamId::Worker(_)
                 | StreamId::Credits(..)
                 | StreamId::TestClock(_)

@@ -51,6 +51,31 @@ pub async fn states(
         .collect()
 }
 
+/// Returns the state of a stream, and of the stream that it belongs to, as a submission to its job: both of
+/// one moment. Streams without events are left out.
+pub async fn with_parent(
+    store: &Store,
+    part: i16,
+    stream: StreamId,
+) -> Result<Vec<(StreamId, State)>, StoreError> {
+    let rows = sqlx::query!(
+        "select f.stream, f.state
+         from streams s
+         join streams f on f.part = $1 and f.stream in (s.stream, s.parent)
+         where s.part = $1 and s.stream = $2",
+        part,
+        stream.to_string()
+    )
+    .fetch_all(store.single())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let stream: StreamId = row.stream.parse().map_err(StoreError::corrupt)?;
+            Ok((stream, decode_state(stream, &row.state)?))
+        })
+        .collect()
+}
+
 /// Reads up to `limit` events of a part above a position, in order. Positions have no gaps and are
 /// taken under the part's row lock, so what is seen is complete, and a page is a range: with a
 /// `limit`, a plan without statistics sorts everything that is above the position.

@@ -145,6 +145,22 @@ impl Store {
         Ok(Self { writer, single, tenants, append, parts })
     }
 
+    /// Returns the same database over connections of their own, for work that no request waits for:
+    /// neither has to wait for a connection of the other, and `pg_stat_activity` tells them apart.
+    #[must_use]
+    pub fn background(&self) -> Self {
+        let beside = |pool: &PgPool, name: &str| {
+            let options = (*pool.connect_options()).clone().application_name(name);
+            pool.options().clone().connect_lazy_with(options)
+        };
+        Self {
+            writer: beside(&self.writer, "firsthand-background"),
+            single: beside(&self.single, "firsthand-background-single"),
+            tenants: beside(&self.tenants, "firsthand-background-tenants"),
+            ..self.clone()
+        }
+    }
+
     /// Returns the number of parts of this database.
     pub fn parts(&self) -> u16 {
         self.parts

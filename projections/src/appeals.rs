@@ -11,27 +11,29 @@ pub async fn list(
     status: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<(StreamId, State)>, StoreError> {
-    let mut all = Vec::new();
-    for part in store.all_parts() {
-        // All names that begin with `apl_` lie between these two.
-        let rows = sqlx::query!(
-            "select stream, state from streams
-             where part = $1 and stream > 'apl_' and stream < 'apl`'
-               and ($2::text is null or status = $2)
-               and ($3::text is null or stream < $3)
-             order by stream desc
-             limit $4",
-            part,
-            status,
-            page.after.as_deref(),
-            page.limit + 1
-        )
-        .fetch_all(store.single())
-        .await?;
-        all.extend(rows.into_iter().map(|row| (row.stream, row.state)));
-    }
-    all.sort_unstable_by(|one, other| other.0.cmp(&one.0));
-    Page::of(all, page.limit).try_map(|(stream, state)| {
+    let parts: Vec<i16> = store.all_parts().collect();
+    // All names that begin with `apl_` lie between these two.
+    let rows = sqlx::query!(
+        "select s.stream, s.state
+         from unnest($1::smallint[]) as p(part)
+         cross join lateral (
+           select stream, state from streams
+           where part = p.part and stream > 'apl_' and stream < 'apl`'
+             and ($2::text is null or status = $2)
+             and ($3::text is null or stream < $3)
+           order by stream desc
+           limit $4) s
+         order by s.stream desc
+         limit $4",
+        &parts,
+        status,
+        page.after.as_deref(),
+        page.limit + 1
+    )
+    .fetch_all(store.single())
+    .await?;
+    Page::of(rows, page.limit).try_map(|row| {
+        let (stream, state) = (row.stream, row.state);
         let stream: StreamId = stream.parse().map_err(StoreError::corrupt)?;
         Ok((stream, decode_state(stream, &state)?))
     })

@@ -9,6 +9,7 @@ use firsthand_domain::{State, StreamId};
 use firsthand_eventstore::codec::{Recorded, decode_state};
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Writes which payouts of a batch of events belong to which run.
@@ -54,28 +55,22 @@ pub async fn list(
     after: Option<&str>,
     limit: i64,
 ) -> Result<Page<(StreamId, State)>, StoreError> {
-    let mut all = Vec::new();
-    for part in store.all_parts() {
-        let rows = sqlx::query!(
-            "select s.stream, s.state
-             from batch_payouts b
-             join streams s on s.part = $1 and s.stream = b.payout_id
-             where b.part = $1 and b.batch_id = $2 and ($3::text is null or b.payout_id < $3)
-             order by b.payout_id desc
-             limit $4",
-            part,
-            batch.to_string(),
-            after,
-            limit + 1
-        )
-        .fetch_all(store.single())
-        .await?;
-        for row in rows {
-            all.push((row.stream, row.state));
-        }
-    }
-    all.sort_unstable_by(|one, other| other.0.cmp(&one.0));
-    Page::of(all, limit).try_map(|(stream, bytes)| state(&stream, &bytes))
+    let parts: Vec<i16> = store.all_parts().collect();
+    let rows = sqlx::query!(
+        "select s.stream, s.state
+         from batch_payouts b
+         join streams s on s.part = b.part and s.stream = b.payout_id
+         where b.part = any($1) and b.batch_id = $2 and ($3::text is null or b.payout_id < $3)
+         order by b.payout_id desc
+         limit $4",
+        &parts,
+        batch.to_string(),
+        after,
+        limit + 1
+    )
+    .fetch_all(store.single())
+    .await?;
+    Page::of(rows, limit).try_map(|row| state(&row.stream, &row.state))
 }
 
 /// What the payouts of a run with one status come to.
@@ -89,33 +84,33 @@ pub struct StatusTotal {
     pub amount_cents: i64,
 }
 
-/// Adds up the payouts of a run by their status.
-pub async fn totals(store: &Store, batch: PayoutBatchId) -> Result<Vec<StatusTotal>, StoreError> {
-    let mut totals: Vec<StatusTotal> = Vec::new();
-    for part in store.all_parts() {
-        let rows = sqlx::query_as!(
-            StatusTotal,
-            r#"select s.status as "status!", count(*) as "count!",
-                      sum((convert_from(s.state, 'UTF8')::jsonb ->> 'amount')::bigint)::bigint
-                        as "amount_cents!"
-               from batch_payouts b
-               join streams s on s.part = $1 and s.stream = b.payout_id
-               where b.part = $1 and b.batch_id = $2
-               group by 1"#,
-            part,
-            batch.to_string()
-        )
-        .fetch_all(store.single())
-        .await?;
-        for row in rows {
-            match totals.iter_mut().find(|total| total.status == row.status) {
-                Some(total) => {
-                    total.count += row.count;
-                    total.amount_cents += row.amount_cents;
-                }
-                None => totals.push(row),
-            }
-        }
+/// Adds up the payouts of runs by their status, over all parts.
+pub async fn totals(
+    store: &Store,
+    batches: &[PayoutBatchId],
+) -> Result<BTreeMap<PayoutBatchId, Vec<StatusTotal>>, StoreError> {
+    let parts: Vec<i16> = store.all_parts().collect();
+    let names: Vec<String> = batches.iter().map(ToString::to_string).collect();
+    let rows = sqlx::query!(
+        r#"select b.batch_id, s.status as "status!", count(*) as "count!",
+                  sum((convert_from(s.state, 'UTF8')::jsonb ->> 'amount')::bigint)::bigint
+                    as "amount_cents!"
+           from batch_payouts b
+           join streams s on s.part = b.part and s.stream = b.payout_id
+           where b.part = any($1) and b.batch_id = any($2)
+           group by b.batch_id, s.status
+           order by b.batch_id, s.status"#,
+        &parts,
+        &names
+    )
+    .fetch_all(store.single())
+    .await?;
+    let mut totals: BTreeMap<PayoutBatchId, Vec<StatusTotal>> = BTreeMap::new();
+    for row in rows {
+        let batch = row.batch_id.parse().map_err(StoreError::corrupt)?;
+        let total =
+            StatusTotal { status: row.status, count: row.count, amount_cents: row.amount_cents };
+        totals.entry(batch).or_default().push(total);
     }
     Ok(totals)
 }

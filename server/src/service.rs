@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 
 /// Events that the feed takes at a time: each may be owed to many endpoints.
 const FEED_PAGE: i64 = 250;
-/// Connections of each of the two pools.
+/// Most connections of each pool: three of requests, and three of all else.
 const POOL: u32 = 16;
 /// Connections that wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 8_192;
@@ -58,7 +58,7 @@ pub(crate) struct Service {
     stop: CancellationToken,
     tracker: TaskTracker,
     connections: TaskTracker,
-    store: Store,
+    stores: [Store; 2],
 }
 
 /// What a service is started with.
@@ -96,7 +96,8 @@ impl Service {
             .context("the database can't be reached")?;
         let clock: Clock = Arc::new(firsthand_adapters::clock::system);
         let ledger = Ledger::open(&store, &clock, &LedgerConfig::default(), &tracker).await?;
-        poll_heads(&tracker, &ledger, &stop);
+        let background = ledger.over(&store.background());
+        poll_heads(&tracker, &background, &stop);
         let objects = ObjectStore::new(objects);
         objects.ensure_bucket().await.context("object storage can't be reached")?;
         let (listener, address, base_url) = bind(listen, config).await?;
@@ -104,14 +105,14 @@ impl Service {
         let pace = Pace::default();
         let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS, &pace));
         if roles.projections {
-            follow(&tracker, &ledger, &read_models, &stop);
+            follow(&tracker, &background, &read_models, &stop);
         }
         let feed = feed(&store);
         let secrets = Secrets::new(&instance.master_key);
         if roles.workers {
             let outbound = webhooks.outbound(&secrets);
             let context = WorkerContext {
-                ledger: ledger.clone(),
+                ledger: background.clone(),
                 read_models: Arc::clone(&read_models),
                 reactors: reactors(&store, &pace),
                 feed: Arc::clone(&feed),
@@ -124,7 +125,7 @@ impl Service {
                 shelf: Arc::default(),
                 stop: stop.clone(),
             };
-            follow(&tracker, &ledger, &feed, &stop);
+            follow(&tracker, &background, &feed, &stop);
             let dispatcher = Dispatcher::new(context.clone(), outbound, tracker.clone(), &stop);
             dispatch(&tracker, dispatcher, &feed, database).await?;
             work(&tracker, context, &stop);
@@ -148,11 +149,12 @@ impl Service {
             stopping: stop.clone(),
         });
         if roles.api {
-            let trackers = (&tracker, &connections);
-            serve(listener, app, provider.gateway.as_ref(), trackers, &stop)?;
+            let (gateway, trackers) = (provider.gateway.as_ref(), (&tracker, &connections));
+            serve(listener, app, background.store(), gateway, trackers, &stop)?;
         }
         let gateway = provider.gateway;
-        Ok(Self { address, gateway, stop, tracker, connections, store })
+        let stores = [store, background.store().clone()];
+        Ok(Self { address, gateway, stop, tracker, connections, stores })
     }
 
     /// Stops: no new requests, those under way are finished, tasks end or lose their lease, the
@@ -163,7 +165,9 @@ impl Service {
         drop(tokio::time::timeout(END, self.connections.wait()).await);
         self.tracker.close();
         drop(tokio::time::timeout(END, self.tracker.wait()).await);
-        self.store.close().await;
+        for store in self.stores {
+            store.close().await;
+        }
     }
 }
 
@@ -197,6 +201,7 @@ async fn bind(listen: &str, config: &Config) -> Result<(TcpListener, SocketAddr,
 fn serve(
     listener: TcpListener,
     app: AppState,
+    background: &Store,
     gateway: Option<&Arc<Gateway>>,
     (tracker, connections): (&TaskTracker, &TaskTracker),
     stop: &CancellationToken,
@@ -207,7 +212,8 @@ fn serve(
         gateway.send_events(tracker, stop)?;
     }
     let (connections, stop) = (connections.clone(), stop.clone());
-    tracker.spawn(app.keep_key_uses(stop.clone(), connections.clone()));
+    let uses = app.keep_key_uses(background.clone(), stop.clone(), connections.clone());
+    tracker.spawn(uses);
     tracker.spawn(async move {
         if let Err(error) = http::serve(listener, routes, &connections, &stop).await {
             tracing::error!(error = %error, "serving ended");

@@ -12,7 +12,7 @@ const APPEALS: &str = "/internal/worker/appeals";
 const ALL: &str = "/internal/operator/appeals";
 
 /// Gives a worker so many strikes more; returns the submissions that they are for.
-async fn strike(server: &Server, worker: &Worker, count: usize) -> Vec<String> {
+pub async fn strike(server: &Server, worker: &Worker, count: usize) -> Vec<String> {
     let buyer = Buyer::with_balance(server, 10_000).await;
     let mut given = Vec::new();
     for _ in 0..count {

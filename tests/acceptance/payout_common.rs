@@ -106,8 +106,8 @@ pub async fn transfers(server: &Server, payout: &str) -> Vec<Value> {
     list["data"].as_array().expect("a list").clone()
 }
 
-/// Tells the service an event as Stripe would, signed with the account's secret.
-pub async fn tell(server: &Server, environment: &str, kind: &str, object: &Value) -> Reply {
+/// An event as Stripe would tell it: its signature, with the account's secret, and its bytes.
+pub fn signed(server: &Server, environment: &str, kind: &str, object: &Value) -> (String, String) {
     let body = json!({
         "id": format!("evt_{}", unique::number()), "object": "event", "type": kind,
         "data": {"object": object},
@@ -117,6 +117,11 @@ pub async fn tell(server: &Server, environment: &str, kind: &str, object: &Value
     let (at, body) = (clock::now() as i64, body.to_string());
     let signature =
         mac(format!("whsec_{}", secret.trim()).as_bytes(), format!("{at}.{body}").as_bytes());
-    let header = format!("t={at},v1={}", hex::encode(signature));
-    Api::anonymous(&server.base_url).post_signed("/hooks/stripe", &header, &body).await
+    (format!("t={at},v1={}", hex::encode(signature)), body)
+}
+
+/// Tells the service an event.
+pub async fn tell(server: &Server, environment: &str, kind: &str, object: &Value) -> Reply {
+    let (signature, body) = signed(server, environment, kind, object);
+    Api::anonymous(&server.base_url).post_signed("/hooks/stripe", &signature, &body).await
 }

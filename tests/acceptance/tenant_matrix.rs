@@ -2,118 +2,38 @@
 //! asked too, and one that takes an id of a kind that no fixture makes fails the test.
 
 use crate::common::{NOBODY, anonymous, buyer, delivered, worker};
+use crate::operations::{Operation, operations, strings};
 use crate::webhook_common::{EVENTS, Endpoint};
 use firsthand_tests::shape::text;
 use firsthand_tests::{Api, Buyer, Receiver, Reply, Wait, Worker, job, unique};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// Parameters of paths that name nothing that belongs to anybody.
-const NO_IDS: [&str; 1] = ["Month"];
 /// What differs from answer to answer without a change: links are signed anew, uses are noted by the minute.
 const VOLATILE: [&str; 4] = ["last_used_at", "download_url", "download_url_expires_at", "file_url"];
 
-/// An operation of the document.
-struct Operation {
-    id: String,
-    method: Method,
-    path: String,
-    /// The names of its path's parameters and their schemas' names.
-    parameters: Vec<(String, String)>,
-    /// Who it is for: `buyer_key`, `worker_token`, `operator_token`; empty if it is open.
-    opened_by: BTreeSet<String>,
-    /// Any one of these opens it.
-    scopes: Vec<String>,
-    /// The content type and the example of its body.
-    body: Option<(String, Value)>,
-}
-
-fn strings(value: &Value) -> Vec<String> {
-    let all = value.as_array().into_iter().flatten();
-    all.map(|one| one.as_str().expect("a string").to_owned()).collect()
-}
-
-impl Operation {
-    fn read(path: &str, method: &str, operation: &Value) -> Operation {
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        let parameters =
-            parameters.filter(|parameter| parameter["in"] == "path").map(|parameter| {
-                let place = text(&parameter["schema"], "$ref");
-                let schema = place.rsplit('/').next().expect("a schema's name");
-                (text(parameter, "name").to_owned(), schema.to_owned())
-            });
-        let choices = operation["security"].as_array().expect("every operation says its security");
-        let choices: Vec<_> =
-            choices.iter().map(|choice| choice.as_object().expect("a choice")).collect();
-        // One choice that demands nothing opens it to everybody.
-        let open = choices.iter().any(|choice| choice.is_empty());
-        let named = choices.iter().flat_map(|choice| choice.keys().cloned());
-        let opened_by = if open { BTreeSet::new() } else { named.collect() };
-        let content = operation["requestBody"]["content"].as_object();
-        let body = content.map(|content| {
-            let (kind, media) = content.iter().next().expect("a content type");
-            (kind.clone(), media["example"].clone())
-        });
-        let parameters: Vec<_> = parameters.collect();
-        assert_eq!(path.matches('{').count(), parameters.len(), "{path}: {parameters:?}");
-        Operation {
-            id: text(operation, "operationId").to_owned(),
-            method: method.to_uppercase().parse().expect("a method"),
-            path: path.to_owned(),
-            parameters,
-            opened_by,
-            scopes: strings(&operation["x-required-scopes"]),
-            body,
+/// Asks an operation with these ids.
+async fn ask(operation: &Operation, api: &Api, ids: &BTreeMap<&str, String>) -> Reply {
+    let path = operation.place(ids);
+    let call = api.request(operation.method.clone(), &path).key(&unique::key());
+    match &operation.body {
+        None => call,
+        Some((kind, body)) if kind == "application/json" => call.json(body),
+        Some((kind, _)) => {
+            assert_eq!(kind, "multipart/form-data", "{}", operation.id);
+            let part = Part::bytes(vec![1, 2, 3]).file_name("a.jpg");
+            let part = part.mime_str("image/jpeg").expect("a media type");
+            call.multipart(Form::new().part("file", part))
         }
     }
-
-    fn is_for(&self, scheme: &str) -> bool {
-        self.opened_by.contains(scheme)
-    }
-
-    fn takes_an_id(&self) -> bool {
-        self.parameters.iter().any(|(_, schema)| !NO_IDS.contains(&schema.as_str()))
-    }
-
-    /// Asks it with these ids.
-    async fn ask(&self, api: &Api, ids: &BTreeMap<&str, String>) -> Reply {
-        let mut path = self.path.clone();
-        for (name, schema) in &self.parameters {
-            let id = ids.get(schema.as_str());
-            let id = id.unwrap_or_else(|| panic!("{}: no fixture makes a {schema}", self.id));
-            path = path.replace(&format!("{{{name}}}"), id);
-        }
-        let call = api.request(self.method.clone(), &path).key(&unique::key());
-        match &self.body {
-            None => call,
-            Some((kind, body)) if kind == "application/json" => call.json(body),
-            Some((kind, _)) => {
-                assert_eq!(kind, "multipart/form-data", "{}", self.id);
-                let part = Part::bytes(vec![1, 2, 3]).file_name("a.jpg");
-                let part = part.mime_str("image/jpeg").expect("a media type");
-                call.multipart(Form::new().part("file", part))
-            }
-        }
-        .send()
-        .await
-    }
+    .send()
+    .await
 }
 
 async fn document() -> Value {
     anonymous().get("/openapi.json").await.ok(200)
-}
-
-fn operations(document: &Value) -> Vec<Operation> {
-    let mut all = Vec::new();
-    for (path, item) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in item.as_object().expect("methods") {
-            all.push(Operation::read(path, method, operation));
-        }
-    }
-    assert!(all.len() > 50, "only {} operations", all.len());
-    all
 }
 
 /// One of each resource that has an id, and whose they are.
@@ -185,7 +105,7 @@ impl Fixture {
                 && !matches!(operation.id.as_str(), "stream_events" | "get_test_clock")
         };
         for operation in operations.iter().filter(reads) {
-            let reply = operation.ask(&self.owner.api, &self.ids).await;
+            let reply = ask(operation, &self.owner.api, &self.ids).await;
             assert_eq!(reply.status, 200, "{reply}");
             let json = reply.header("content-type").is_some_and(|kind| kind.contains("json"));
             let mut body = if json { reply.json() } else { json!(reply.text()) };
@@ -233,7 +153,7 @@ async fn nobody_else_s_key_finds_an_id_on_any_operation_and_nothing_changes() {
     assert!(with_ids.len() > 25, "only {} operations with an id", with_ids.len());
     for operation in with_ids {
         for api in [&fixture.stranger.api, &fixture.test] {
-            operation.ask(api, &fixture.ids).await.refused(404, "not_found");
+            ask(operation, api, &fixture.ids).await.refused(404, "not_found");
         }
     }
     assert_eq!(fixture.seen(&operations).await, before);
@@ -271,7 +191,7 @@ async fn a_key_with_every_scope_but_those_named_opens_no_operation() {
     let before = fixture.seen(&operations).await;
     for operation in operations.iter().filter(|operation| !operation.scopes.is_empty()) {
         let api = &keys[operation.scopes.as_slice()];
-        let error = operation.ask(api, &fixture.ids).await.refused(403, "authorization_error");
+        let error = ask(operation, api, &fixture.ids).await.refused(403, "authorization_error");
         assert_eq!(error["code"], "scope_missing", "{}", operation.id);
     }
     assert_eq!(fixture.seen(&operations).await, before);
@@ -288,7 +208,7 @@ async fn without_its_key_no_operation_answers() {
     let nonsense = anonymous().with_token("fh_live_nonsense");
     for operation in closed {
         for api in [&anonymous(), &nonsense] {
-            let reply = operation.ask(api, &fixture.ids).await;
+            let reply = ask(operation, api, &fixture.ids).await;
             let kind = if operation.is_for("operator_token") {
                 "unauthorized"
             } else {
@@ -311,7 +231,7 @@ async fn tokens_open_nothing_of_another_kind() {
             .iter()
             .filter(|operation| !operation.opened_by.is_empty() && !operation.is_for(scheme));
         for operation in others {
-            let reply = operation.ask(api, &fixture.ids).await;
+            let reply = ask(operation, api, &fixture.ids).await;
             assert_eq!(reply.status, 401, "{}: {reply}", operation.id);
         }
     }
@@ -334,7 +254,7 @@ async fn another_worker_does_not_find_a_submission() {
         .collect();
     assert!(of_submissions.len() >= 3, "{} operations", of_submissions.len());
     for operation in of_submissions {
-        operation.ask(&other.api, &ids).await.refused(404, "not_found");
+        ask(operation, &other.api, &ids).await.refused(404, "not_found");
     }
     assert_eq!(fixture.worker.submission(&accepted).await, before);
 }

@@ -1,17 +1,24 @@
-//! A tap between a process and its database: every message that waits for an answer is counted, by the pool
-//! that sent it and the statement that it carried.
+//! A tap between a process and its database: every message whose answer somebody waits for is counted, by the
+//! pool that sent it and the statement that it carried.
+//!
+//! Not counted is what a pool does for itself: it prepares a statement once for each connection, asks whether a
+//! connection lives when it comes back and before it is used after a second, and then rolls back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
 /// Version 3.0 of the protocol, which a startup message begins with; others are asked in between.
 const STARTUP: u32 = 196_608;
 
-/// What stands for the statement where there is none. Pools of sqlx ask so when a connection comes back to them.
-pub const PING: &str = "(ping)";
+/// What stands for the statement where there is none: whether the connection lives.
+const PING: &str = "(ping)";
+
+/// A connection that lay idle for about this long is tried before it is used.
+const IDLE: Duration = Duration::from_millis(900);
 
 /// Statements by pool and text, and how often the answer to one was waited for.
 type Counts = BTreeMap<(String, String), u64>;
@@ -23,11 +30,11 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// Listens below `folder` and passes everything on to the database of this URL. Returns the URL to
-    /// connect to instead.
-    pub fn open(folder: &Path, database_url: &str) -> (Tap, String) {
+    /// Listens below `folder` and passes everything on to the server of this URL. Returns the URL of its
+    /// database `name` to connect to instead.
+    pub fn open(folder: &Path, database_url: &str, name: &str) -> (Tap, String) {
         let (user, place) = database_url.split_once('@').expect("a URL with a user");
-        let (host, name) = place.split_once('/').expect("a URL with a database");
+        let (host, _) = place.split_once('/').expect("a URL with a database");
         let socket = PathBuf::from(host.replace("%2F", "/")).join(".s.PGSQL.5432");
         let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
         let tap = Tap::default();
@@ -72,6 +79,13 @@ impl Tap {
     }
 }
 
+/// What a series of messages holds so far.
+#[derive(Default)]
+struct Series {
+    prepares: bool,
+    executes: bool,
+}
+
 /// The half of a connection that asks.
 #[derive(Default)]
 struct Connection {
@@ -79,8 +93,11 @@ struct Connection {
     started: bool,
     pool: String,
     prepared: BTreeMap<String, String>,
+    known: BTreeSet<String>,
     current: String,
-    bare: bool,
+    series: Series,
+    /// When the latest ping came, if nothing was asked since.
+    pinged: Option<Instant>,
 }
 
 /// The text up to the next zero byte.
@@ -119,33 +136,47 @@ impl Connection {
     fn note(&mut self, kind: u8, body: &[u8]) {
         match kind {
             b'P' => {
-                self.bare = false;
                 let name = text(body);
-                let statement = text(&body[name.len() + 1..]);
-                self.current.clone_from(&statement);
-                self.prepared.insert(name, statement);
+                self.current = text(&body[name.len() + 1..]);
+                self.prepared.insert(name, self.current.clone());
+                self.series.prepares = self.known.insert(self.current.clone());
             }
             b'B' => {
-                self.bare = false;
                 let portal = text(body);
                 let name = text(&body[portal.len() + 1..]);
                 self.current = self.prepared.get(&name).cloned().unwrap_or(name);
             }
+            b'E' => self.series.executes = true,
             b'Q' => {
+                self.pinged = None;
                 self.current = text(body);
-                self.count();
-            }
-            // The end of a series: the answer is waited for. A series of nothing asks whether the other side
-            // is there.
-            b'S' => {
-                if self.bare {
-                    PING.clone_into(&mut self.current);
+                if !self.current.eq_ignore_ascii_case("rollback") {
+                    self.count();
                 }
-                self.bare = true;
-                self.count();
+                self.current.clear();
             }
+            // The end of a series: the answer is waited for.
+            b'S' => self.end(),
             _ => (),
         }
+    }
+
+    fn end(&mut self) {
+        let series = std::mem::take(&mut self.series);
+        let asked = !self.current.is_empty();
+        if asked {
+            self.pinged = None;
+            if series.executes || !series.prepares {
+                self.count();
+            }
+        } else {
+            // The first one after a statement is asked when nobody waits any more.
+            if self.pinged.replace(Instant::now()).is_some_and(|last| last.elapsed() < IDLE) {
+                PING.clone_into(&mut self.current);
+                self.count();
+            }
+        }
+        self.current.clear();
     }
 
     fn count(&self) {

@@ -10,7 +10,7 @@ use crate::views::ListView;
 use axum::Json;
 use axum::extract::State;
 use firsthand_projections::Page;
-use firsthand_projections::finance::{accounts, entries};
+use firsthand_projections::finance::{Span, accounts, entries};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -61,9 +61,14 @@ pub(super) async fn account_balances(
     let limit = paging.limit()?;
     let after = paging.after.clone().unwrap_or_default();
     app.must_catch_up(book).await?;
-    // Up to the instant and with it.
-    let to = as_of.map(|as_of| as_of.micros().saturating_add(1));
-    let span = entries::span(app.store(), book, None, to).await?;
+    let span = match as_of {
+        None => Span::ALL,
+        // Up to the instant and with it.
+        Some(as_of) => {
+            let to = as_of.micros().saturating_add(1);
+            entries::span(app.store(), book, None, Some(to)).await?
+        }
+    };
     let rows = accounts::page(app.store(), book, span, &after, limit + 1).await?;
     let page = Page::of(rows, limit).map(|row| AccountView {
         object: "account_balance",

@@ -12,7 +12,7 @@ use firsthand_domain::ids::{PayoutBatchId, PayoutId};
 use firsthand_domain::{State as StreamState, StreamId, Timestamp};
 use firsthand_eventstore::payout_batches::{self, PayoutBatch};
 use firsthand_projections::Page;
-use firsthand_projections::batch_payouts;
+use firsthand_projections::batch_payouts::{self, StatusTotal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -68,8 +68,7 @@ pub(super) struct BatchView {
 }
 
 /// Makes the view of a run.
-async fn view(app: &AppState, batch: PayoutBatch) -> Result<BatchView, ApiError> {
-    let totals = batch_payouts::totals(app.store(), batch.batch_id).await?;
+fn view(batch: PayoutBatch, totals: Vec<StatusTotal>) -> BatchView {
     let status = if batch.opened_at.is_none() {
         "opening"
     } else if totals.iter().any(|total| total.status == "in_transit") {
@@ -77,12 +76,12 @@ async fn view(app: &AppState, batch: PayoutBatch) -> Result<BatchView, ApiError>
     } else {
         "settled"
     };
-    let total = |total: batch_payouts::StatusTotal| TotalView {
+    let total = |total: StatusTotal| TotalView {
         status: total.status,
         count: total.count,
         amount_cents: total.amount_cents,
     };
-    Ok(BatchView {
+    BatchView {
         object: "payout_batch",
         id: batch.batch_id,
         name: batch.name,
@@ -91,7 +90,25 @@ async fn view(app: &AppState, batch: PayoutBatch) -> Result<BatchView, ApiError>
         skipped: batch.skipped,
         created_at: Timestamp::from_micros(batch.created_at),
         opened_at: batch.opened_at.map(Timestamp::from_micros),
-    })
+    }
+}
+
+/// Renders runs with their payouts.
+async fn views(app: &AppState, batches: Vec<PayoutBatch>) -> Result<Vec<BatchView>, ApiError> {
+    // After the runs were read: what they had opened by then is in the read model.
+    app.must_catch_up_all().await?;
+    let ids: Vec<_> = batches.iter().map(|batch| batch.batch_id).collect();
+    let mut totals = batch_payouts::totals(app.store(), &ids).await?;
+    let view = |batch: PayoutBatch| {
+        let totals = totals.remove(&batch.batch_id).unwrap_or_default();
+        view(batch, totals)
+    };
+    Ok(batches.into_iter().map(view).collect())
+}
+
+async fn shown(app: &AppState, batch: PayoutBatch) -> Result<Json<BatchView>, ApiError> {
+    let view = views(app, vec![batch]).await?.pop();
+    view.map(Json).ok_or(ApiError::NotFound("payout batch"))
 }
 
 /// `POST /internal/operator/payout_batches`
@@ -128,17 +145,11 @@ pub(super) async fn create_batch(
     }
     let id = PayoutBatchId::new(app.mint());
     let now = app.now().micros();
-    let (id, new) = payout_batches::file(app.store(), id, &request.name, now).await?;
-    let status = if new { StatusCode::ACCEPTED } else { StatusCode::OK };
-    Ok((status, Json(find(&app, id).await?)))
-}
-
-async fn find(app: &AppState, id: PayoutBatchId) -> Result<BatchView, ApiError> {
-    let batch = payout_batches::get(app.store(), id).await?;
-    let batch = batch.ok_or(ApiError::NotFound("payout batch"))?;
-    // After the run was read: what it had opened by then is in the read model.
-    app.must_catch_up_all().await?;
-    view(app, batch).await
+    let (batch, new) = payout_batches::file(app.store(), id, &request.name, now).await?;
+    if new {
+        return Ok((StatusCode::ACCEPTED, Json(view(batch, Vec::new()))));
+    }
+    Ok((StatusCode::OK, shown(&app, batch).await?))
 }
 
 /// `GET /internal/operator/payout_batches/{id}`
@@ -158,7 +169,8 @@ pub(super) async fn get_batch(
     _operator: Operator,
     Id(id): Id<PayoutBatchId>,
 ) -> Result<Json<BatchView>, ApiError> {
-    Ok(Json(find(&app, id).await?))
+    let batch = payout_batches::get(app.store(), id).await?;
+    shown(&app, batch.ok_or(ApiError::NotFound("payout batch"))?).await
 }
 
 /// `GET /internal/operator/payout_batches`
@@ -181,13 +193,8 @@ pub(super) async fn list_batches(
     let request = paging.by_id::<PayoutBatchId>()?;
     let rows =
         payout_batches::list(app.store(), request.after.as_deref(), request.limit + 1).await?;
-    app.must_catch_up_all().await?;
     let page = Page::of(rows, request.limit);
-    let mut items = Vec::with_capacity(page.items.len());
-    for batch in page.items {
-        items.push(view(&app, batch).await?);
-    }
-    let page = Page { items, has_more: page.has_more };
+    let page = Page { items: views(&app, page.items).await?, has_more: page.has_more };
     Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
@@ -210,10 +217,13 @@ pub(super) async fn list_payouts(
     PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<PayoutView>>, ApiError> {
     let request = paging.by_id::<PayoutId>()?;
-    payout_batches::get(app.store(), id).await?.ok_or(ApiError::NotFound("payout batch"))?;
     app.must_catch_up_all().await?;
     let after = request.after.as_deref();
     let page = batch_payouts::list(app.store(), id, after, request.limit).await?;
+    if page.items.is_empty() {
+        // Only then may there be no such run.
+        payout_batches::get(app.store(), id).await?.ok_or(ApiError::NotFound("payout batch"))?;
+    }
     let page = page.try_map(|(stream, state)| match (stream, state) {
         (StreamId::Payout(id), StreamState::Payout(payout)) => Ok(PayoutView::new(id, &payout)),
         _ => Err(ApiError::Internal(format!("{stream} is no payout"))),

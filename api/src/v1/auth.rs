@@ -19,7 +19,6 @@ use firsthand_domain::organizations::{SignUp, VerifyPhone};
 use firsthand_domain::time::Span;
 use firsthand_domain::{Book, Cents, Environment, State as StreamState, StreamId, Timestamp};
 use firsthand_eventstore::claims;
-use firsthand_projections::states;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -142,15 +141,15 @@ pub(crate) async fn sign_up(
     request.check()?;
     let email = request.email.trim().to_lowercase();
     let digest = app.secrets.digest("email", &email);
-    let minted = OrganizationId::new(app.mint()).to_string();
+    let minted = OrganizationId::new(app.mint());
     // The claim comes first: who signs up twice is led to the same organization, where the second
     // attempt is refused, or repeats the first if a crash cut it short.
-    let claimed = claims::claim(app.store(), &digest, &minted).await?;
+    let part = app.store().part_of(StreamId::Organization(minted));
+    let name = minted.to_string();
+    let sealed = app.secrets.seal(&format!("email:{name}"), email.as_bytes());
+    let claimed = claims::claim(app.store(), &digest, (part, &name), &[("email", sealed)]).await?;
     let organization_id: OrganizationId =
         claimed.parse().map_err(|error| ApiError::Internal(format!("claim: {error}")))?;
-    let part = app.store().part_of(StreamId::Organization(organization_id));
-    let sealed = app.secrets.seal(&format!("email:{claimed}"), email.as_bytes());
-    claims::file_personal_data(app.store(), part, &claimed, "email", &sealed).await?;
     let key_id = ApiKeyId::in_slot(app.mint(), organization_id.slot());
     let secret = secrets::mint(key_prefix(Environment::Live), key_id.ulid());
     let key = CreateApiKey {
@@ -183,6 +182,14 @@ pub(crate) async fn sign_up(
         }))
     })
     .await
+}
+
+/// What is kept of a number and its code.
+fn phone_code(app: &AppState, number: &str, code: &str) -> claims::PhoneCode {
+    claims::PhoneCode {
+        phone_digest: app.secrets.digest("phone", number).to_vec(),
+        code_digest: app.secrets.digest("phone-code", code).to_vec(),
+    }
 }
 
 /// A phone number to verify.
@@ -241,14 +248,11 @@ pub(crate) async fn send_phone_code(
         PhoneSender::Unavailable => return Err(ApiError::Unavailable),
     }
     let expires_at = app.now().after(CODE_LIFE);
-    let code = claims::PhoneCode {
-        phone_digest: app.secrets.digest("phone", &number).to_vec(),
-        code_digest: app.secrets.digest("phone-code", FIXED_CODE).to_vec(),
-        expires_at: expires_at.micros(),
-    };
+    let code = phone_code(&app, &number, FIXED_CODE);
     let organization = buyer.organization_id.to_string();
     let part = app.store().part_of(StreamId::Organization(buyer.organization_id));
-    claims::store_phone_code(app.store(), part, &organization, &code).await?;
+    let until = expires_at.micros();
+    claims::store_phone_code(app.store(), part, &organization, &code, until).await?;
     let body = CodeSentView { object: "phone_verification", status: "sent", expires_at };
     Ok((StatusCode::ACCEPTED, Json(body)))
 }
@@ -289,17 +293,13 @@ pub(crate) async fn verify_phone(
     let organization_id = buyer.organization_id;
     let stream = StreamId::Organization(organization_id);
     let live = Book::Organization(organization_id, Environment::Live);
-    let verified = states::get(app.store(), live, stream).await?.is_some_and(|found| {
-        matches!(found.state, StreamState::Organization(found) if found.phone_verified_at.is_some())
-    });
+    let verified = matches!(
+        &*app.ledger.current(stream).await?,
+        StreamState::Organization(found) if found.phone_verified_at.is_some()
+    );
     let idempotency = keyed.key(&organization_id.to_string(), &request);
     if !verified {
-        check_code(&app, organization_id, &number, &request.code).await?;
-        let digest = app.secrets.digest("phone", &number);
-        let holder = claims::claim(app.store(), &digest, &organization_id.to_string()).await?;
-        if holder != organization_id.to_string() {
-            return Err(ApiError::Taken("phone number"));
-        }
+        claim(&app, organization_id, &phone_code(&app, &number, &request.code)).await?;
     }
     let lot_id = LotId::in_slot(app.mint(), organization_id.slot());
     let call = Call {
@@ -321,19 +321,19 @@ pub(crate) async fn verify_phone(
     .await
 }
 
-async fn check_code(
+/// Claims the number that a code was sent to, if that is the code.
+async fn claim(
     app: &AppState,
     organization: OrganizationId,
-    number: &str,
-    code: &str,
+    tried: &claims::PhoneCode,
 ) -> Result<(), ApiError> {
     let part = app.store().part_of(StreamId::Organization(organization));
     let name = organization.to_string();
-    let sent = claims::try_phone_code(app.store(), part, &name, CODE_ATTEMPTS).await?;
-    let right = sent.is_some_and(|sent| {
-        sent.phone_digest == app.secrets.digest("phone", number)
-            && sent.code_digest == app.secrets.digest("phone-code", code)
-            && sent.expires_at > app.now().micros()
-    });
-    if right { Ok(()) } else { Err(ApiError::WrongCode) }
+    let now = app.now().micros();
+    let holder = claims::claim_phone(app.store(), (part, &name), tried, CODE_ATTEMPTS, now).await?;
+    if holder.ok_or(ApiError::WrongCode)? == name {
+        Ok(())
+    } else {
+        Err(ApiError::Taken("phone number"))
+    }
 }

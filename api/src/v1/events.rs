@@ -69,11 +69,14 @@ fn types(text: Option<&str>) -> Result<Option<Vec<String>>, ApiError> {
     Ok(Some(names))
 }
 
+fn not_seen(field: &str) -> ApiError {
+    ApiError::field(field, "is not the id of an event of yours")
+}
+
 /// Returns the position of an event that a client has seen.
 async fn seen(app: &AppState, book: Book, field: &str, text: &str) -> Result<i64, ApiError> {
-    let unknown = || ApiError::field(field, "is not the id of an event of yours");
-    let id = text.parse().map_err(|_invalid| unknown())?;
-    list::position(app.store(), book, id).await?.ok_or_else(unknown)
+    let id = text.parse().map_err(|_invalid| not_seen(field))?;
+    list::position(app.store(), book, id).await?.ok_or_else(|| not_seen(field))
 }
 
 /// `GET /v1/events`
@@ -97,11 +100,14 @@ pub(crate) async fn pull(
     let limit = limit(query.limit.as_deref())?;
     let types = types(query.types.as_deref())?;
     app.catch_up_feed(book).await;
-    let after = match &query.after {
-        Some(id) => seen(&app, book, "after", id).await?,
-        None => 0,
+    let page = match &query.after {
+        None => list::oldest(app.store(), book, types.as_deref(), 0, limit).await?,
+        Some(text) => {
+            let id = text.parse().map_err(|_invalid| not_seen("after"))?;
+            let page = list::oldest_after(app.store(), book, types.as_deref(), id, limit).await?;
+            page.ok_or_else(|| not_seen("after"))?
+        }
     };
-    let page = list::oldest(app.store(), book, types.as_deref(), after, limit).await?;
     let next_cursor = page.items.last().map(|last| last.event_id.clone()).or(query.after);
     let mut data = Vec::with_capacity(page.items.len());
     for row in &page.items {

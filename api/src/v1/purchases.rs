@@ -14,13 +14,13 @@ use axum::http::response::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use bytes::Bytes;
 use firsthand_adapters::payments::NewSession;
 use firsthand_domain::ids::PurchaseId;
 use firsthand_domain::purchases::{
-    OpenPurchase, Pack, Purchase, PurchaseKind, PurchaseSessionCreated, RecordSession, Session,
-    pack,
+    OpenPurchase, Pack, Purchase, PurchaseKind, PurchaseSessionCreated, RecordSession, pack,
 };
-use firsthand_domain::{Book, Cents, State as StreamState, StreamId};
+use firsthand_domain::{Book, Cents, State as StreamState, StreamId, decision};
 use firsthand_eventstore::{Answer, IdempotencyKey, Meta, Reply, Request};
 use firsthand_projections::PageRequest;
 use firsthand_projections::states;
@@ -77,7 +77,11 @@ async fn read(app: &AppState, book: Book, id: PurchaseId) -> Result<Purchase, Ap
 
 /// Finds a checkout of that pack that can still be paid: a client that repeats its request without
 /// a key goes on with it.
-async fn open(app: &AppState, book: Book, pack: Pack) -> Result<Option<PurchaseId>, ApiError> {
+async fn open(
+    app: &AppState,
+    book: Book,
+    pack: Pack,
+) -> Result<Option<(PurchaseId, Box<Purchase>)>, ApiError> {
     let request = PageRequest { limit: RECENT, after: None };
     let found = states::list(app.store(), book, "purchase", &["open"], &request).await?;
     let now = app.now();
@@ -85,23 +89,20 @@ async fn open(app: &AppState, book: Book, pack: Pack) -> Result<Option<PurchaseI
         (StreamId::Purchase(id), StreamState::Purchase(purchase)) => {
             let payable = purchase.session.as_ref().is_none_or(|session| session.expires_at > now);
             let wanted = purchase.kind == PurchaseKind::Checkout && purchase.amount == pack.amount;
-            (payable && wanted).then_some(id)
+            (payable && wanted).then_some((id, purchase))
         }
         _ => None,
     }))
 }
 
-/// Returns where a purchase can be paid; asks the provider for a page if it has none yet.
+/// Asks the provider for a page where a purchase can be paid, and returns the checkout: with that page, or
+/// with the one that another request asked for meanwhile.
 async fn session(
     app: &AppState,
     context: &RequestContext,
     (book, id): (Book, PurchaseId),
-    request: &PurchaseRequest,
-) -> Result<(Purchase, Session), ApiError> {
-    let purchase = read(app, book, id).await?;
-    if let Some(session) = purchase.session.clone() {
-        return Ok((purchase, session));
-    }
+    (pack, request): (Pack, &PurchaseRequest),
+) -> Result<Bytes, ApiError> {
     let Book::Organization(_, environment) = book else {
         return Err(ApiError::NotFound("purchase"));
     };
@@ -115,11 +116,8 @@ async fn session(
     let created = account
         .create_session(&NewSession {
             purchase_id: id.to_string(),
-            amount: purchase.amount.get(),
-            product: format!(
-                "{} FirstHandAPI credits",
-                purchase.amount.get() + purchase.bonus.get()
-            ),
+            amount: pack.amount.get(),
+            product: format!("{} FirstHandAPI credits", pack.amount.get() + pack.bonus.get()),
             customer,
             success_url: request.success_url.clone().unwrap_or_else(|| back.clone()),
             cancel_url: request.cancel_url.clone().unwrap_or(back),
@@ -133,22 +131,38 @@ async fn session(
     };
     let command = Request {
         command: Box::new(RecordSession { purchase_id: id, session }),
-        render: Box::new(|_view, _outcome| Answer::done()),
+        render: Box::new(move |view, _outcome| {
+            let shown = decision::purchase(view, id).ok().and_then(|found| checkout(id, found));
+            Answer { body: shown.unwrap_or_default(), ..Answer::done() }
+        }),
         meta: Meta {
             actor: "system:checkout".to_owned(),
             request_id: context.id.to_string(),
             key: None,
         },
     };
-    if let Reply::Decided { outcome: Err(rejection), .. } =
-        app.ledger.execute(StreamId::Purchase(id), command).await?
-    {
-        return Err(rejection.into());
+    match app.ledger.execute(StreamId::Purchase(id), command).await? {
+        Reply::Decided { outcome: Err(rejection), .. } => Err(rejection.into()),
+        Reply::Decided { answer, .. } if !answer.body.is_empty() => Ok(answer.body),
+        Reply::Decided { .. } | Reply::Replayed { .. } => {
+            Err(ApiError::Internal(format!("{id} has no session")))
+        }
     }
-    let purchase = read(app, book, id).await?;
-    let session = purchase.session.clone();
-    let session = session.ok_or_else(|| ApiError::Internal(format!("{id} has no session")))?;
-    Ok((purchase, session))
+}
+
+/// Renders where a purchase can be paid, if it has a page.
+fn checkout(id: PurchaseId, purchase: &Purchase) -> Option<Bytes> {
+    let session = purchase.session.as_ref()?;
+    Some(to_json(&CheckoutView::new(id, purchase, session)))
+}
+
+/// A purchase that a request goes on with.
+struct Begun {
+    id: PurchaseId,
+    /// As it is, unless this request has opened it.
+    known: Option<Box<Purchase>>,
+    /// Status and headers of the answer.
+    parts: Parts,
 }
 
 /// Opens a purchase, or finds the one that a repeat goes on with. `Err` holds an answer that is
@@ -159,16 +173,16 @@ async fn begin(
     buyer: &Can<BillingWrite>,
     pack: Pack,
     key: Option<IdempotencyKey>,
-) -> Result<Result<(PurchaseId, Parts), Response>, ApiError> {
+) -> Result<Result<Begun, Response>, ApiError> {
     let book = buyer.book();
     // A repeat that comes before its first has ended must find what that one opens.
     let _one_at_a_time = app.process.opening_purchase.lock().await;
     if key.is_none()
-        && let Some(id) = open(app, book, pack).await?
+        && let Some((id, purchase)) = open(app, book, pack).await?
     {
         let (mut parts, _empty) = StatusCode::OK.into_response().into_parts();
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        return Ok(Ok((id, parts)));
+        return Ok(Ok(Begun { id, known: Some(purchase), parts }));
     }
     let purchase_id = PurchaseId::in_slot(app.mint(), buyer.organization_id.slot());
     let call = Call {
@@ -185,8 +199,9 @@ async fn begin(
     let (parts, named) = answer.into_parts();
     let internal = |error: &dyn std::error::Error| ApiError::Internal(chain(error));
     let named = to_bytes(named, ID_LENGTH).await.map_err(|error| internal(&error))?;
-    let id = serde_json::from_slice(&named).map_err(|error| internal(&error))?;
-    Ok(Ok((id, parts)))
+    let id: PurchaseId = serde_json::from_slice(&named).map_err(|error| internal(&error))?;
+    let known = if id == purchase_id { None } else { Some(Box::new(read(app, book, id).await?)) };
+    Ok(Ok(Begun { id, known, parts }))
 }
 
 /// `POST /v1/billing/credits/purchase`: opens a checkout. The credits come with the payment.
@@ -214,12 +229,14 @@ pub(crate) async fn purchase(
     app.payments.of(buyer.environment).ok_or(ApiError::PaymentsUnavailable)?;
     let book = buyer.book();
     let key = keyed.key(&book.to_string(), &request);
-    let (id, parts) = match begin(&app, &context, &buyer, pack, key).await? {
+    let Begun { id, known, parts } = match begin(&app, &context, &buyer, pack, key).await? {
         Ok(begun) => begun,
         Err(answer) => return Ok(answer),
     };
-    let (purchase, session) = session(&app, &context, (book, id), &request).await?;
-    let body = to_json(&CheckoutView::new(id, &purchase, &session));
+    let body = match known.and_then(|purchase| checkout(id, &purchase)) {
+        Some(body) => body,
+        None => session(&app, &context, (book, id), (pack, &request)).await?,
+    };
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 

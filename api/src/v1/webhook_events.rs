@@ -206,12 +206,14 @@ pub(crate) async fn replay(
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<Response, ApiError> {
     let book = buyer.book();
-    let at = position(&app, book, event_id).await?;
+    app.catch_up_feed(book).await;
+    let audience = list::audience(app.store(), book, event_id).await?;
+    let audience = audience.ok_or(ApiError::NotFound("webhook event"))?;
     let endpoints = match &request.endpoint_id {
         Some(id) => vec![id.parse().map_err(|_invalid| {
             ApiError::field("endpoint_id", "must be a webhook endpoint's id")
         })?],
-        None => list::audience(app.store(), book, at).await?,
+        None => audience,
     };
     let call = Call {
         command: ReplayEvent { event_id, book, endpoints, alone: request.endpoint_id.is_some() },

@@ -131,18 +131,16 @@ pub(super) async fn register(
     request.check()?;
     let email = request.email.trim().to_lowercase();
     let digest = app.secrets.digest("worker-email", &email);
-    let minted = WorkerId::new(app.mint()).to_string();
-    let claimed = claims::claim(app.store(), &digest, &minted).await?;
+    let minted = WorkerId::new(app.mint());
+    let part = app.store().part_of(StreamId::Worker(minted));
+    let name = minted.to_string();
+    let seal =
+        |kind: &str, text: &str| app.secrets.seal(&format!("{kind}:{name}"), text.as_bytes());
+    let data = [("email", seal("email", &email)), ("name", seal("name", request.name.trim()))];
+    let claimed = claims::claim(app.store(), &digest, (part, &name), &data).await?;
     let worker_id: WorkerId =
         claimed.parse().map_err(|error| ApiError::Internal(format!("claim: {error}")))?;
     let stream = StreamId::Worker(worker_id);
-    let part = app.store().part_of(stream);
-    let sealed = app.secrets.seal(&format!("email:{claimed}"), email.as_bytes());
-    claims::file_personal_data(app.store(), part, &claimed, "email", &sealed).await?;
-    if claimed == minted {
-        let sealed = app.secrets.seal(&format!("name:{claimed}"), request.name.trim().as_bytes());
-        claims::file_personal_data(app.store(), part, &claimed, "name", &sealed).await?;
-    }
     let token = secrets::mint(secrets::WORKER_PREFIX, worker_id.ulid());
     let command = RegisterWorker {
         worker_id,

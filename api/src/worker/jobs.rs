@@ -11,14 +11,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
+use firsthand_domain::decision::{self, Changes, Command, Context, View};
 use firsthand_domain::ids::{JobId, SubmissionId};
 use firsthand_domain::jobs::{FlagJob, JobType};
 use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::{AcceptJob, WithdrawSubmission};
 use firsthand_domain::workers::Standing;
-use firsthand_domain::{
-    Book, Cents, Environment, Rejection, State as StreamState, StreamId, Timestamp, decision,
-};
+use firsthand_domain::{Book, Cents, Rejection, State as StreamState, StreamId, Timestamp};
 use firsthand_eventstore::read;
 use firsthand_projections::available_jobs::{self, AvailableJob};
 use firsthand_projections::{Page, worker_submissions};
@@ -140,17 +139,27 @@ async fn may_work(app: &AppState, auth: &WorkerAuth) -> Result<(), ApiError> {
     if today >= cap { Err(ApiError::DailyCap(cap)) } else { Ok(()) }
 }
 
-/// Refuses a sandbox job: its worker is simulated, and people never see it.
-async fn must_be_live(app: &AppState, job: JobId) -> Result<(), ApiError> {
-    let stream = StreamId::Job(job);
-    let rows = read::states(app.store(), app.store().part_of(stream), &[stream]).await?;
-    match rows.into_iter().next().map(|row| row.state) {
-        Some(StreamState::Job(job))
-            if matches!(job.book, Book::Organization(_, Environment::Live)) =>
-        {
-            Ok(())
+/// A command on a job that finds no sandbox job: its worker is simulated, and people never see it.
+struct OfPeople<C>(JobId, C);
+
+impl<C: Command> Command for OfPeople<C> {
+    fn book(&self, view: &dyn View) -> Option<Book> {
+        self.1.book(view)
+    }
+
+    fn needs(&self, view: &dyn View) -> Vec<StreamId> {
+        self.1.needs(view)
+    }
+
+    fn by_real_time(&self) -> bool {
+        self.1.by_real_time()
+    }
+
+    fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
+        if decision::job(view, self.0)?.book.is_sandbox() {
+            return Err(Rejection::NotFound { kind: "job" });
         }
-        _ => Err(ApiError::NotFound("job")),
+        self.1.decide(view, context)
     }
 }
 
@@ -175,7 +184,6 @@ pub(super) async fn accept(
     Id(job_id): Id<JobId>,
 ) -> Result<Response, ApiError> {
     let key = keyed.key(&auth.id.to_string(), &());
-    must_be_live(&app, job_id).await?;
     if let Err(refusal) = may_work(&app, &auth).await {
         return refuse_or_replay(&app, StreamId::Job(job_id), key.as_ref(), refusal).await;
     }
@@ -186,6 +194,7 @@ pub(super) async fn accept(
         worker_id: auth.id,
         worker_region: auth.worker.region.clone(),
     };
+    let command = OfPeople(job_id, command);
     let call = Call { command, stream: StreamId::Job(job_id), actor: auth.id.to_string(), key };
     call.answer(&app, &context, StatusCode::CREATED, move |view| {
         let submission = decision::submission(view, submission_id)?;
@@ -305,9 +314,8 @@ pub(super) async fn flag(
     if reason.is_empty() || reason.chars().count() > 1_000 {
         return Err(ApiError::field("reason", "must have 1 to 1000 characters"));
     }
-    must_be_live(&app, job_id).await?;
     let call = Call {
-        command: FlagJob { job_id, worker_id: auth.id, reason },
+        command: OfPeople(job_id, FlagJob { job_id, worker_id: auth.id, reason }),
         stream: StreamId::Job(job_id),
         actor: auth.id.to_string(),
         key: keyed.key(&auth.id.to_string(), &request),

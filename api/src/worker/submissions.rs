@@ -16,7 +16,7 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use firsthand_domain::ids::{JobId, SubmissionId};
+use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::jobs::Job;
 use firsthand_domain::submissions::{Submission, UploadSubmission};
 use firsthand_domain::{State as StreamState, StreamId, decision};
@@ -47,13 +47,25 @@ async fn owned(
     }
 }
 
-async fn job(app: &AppState, id: JobId) -> Result<Job, ApiError> {
-    let stream = StreamId::Job(id);
-    let rows = read::states(app.store(), app.store().part_of(stream), &[stream]).await?;
-    match rows.into_iter().next().map(|row| row.state) {
-        Some(StreamState::Job(job)) => Ok(*job),
-        _ => Err(ApiError::NotFound("job")),
+/// Reads a submission of this worker with its job.
+async fn owned_with_job(
+    app: &AppState,
+    auth: &WorkerAuth,
+    id: SubmissionId,
+) -> Result<(Submission, Job), ApiError> {
+    let stream = StreamId::Submission(id);
+    let found = read::with_parent(app.store(), app.store().part_of(stream), stream).await?;
+    let (mut submission, mut job) = (None, None);
+    for (_, state) in found {
+        match state {
+            StreamState::Submission(found) => submission = Some(*found),
+            StreamState::Job(found) => job = Some(*found),
+            _ => (),
+        }
     }
+    let submission = submission.filter(|submission| submission.worker_id == auth.id);
+    let submission = submission.ok_or(ApiError::NotFound("submission"))?;
+    Ok((submission, job.ok_or(ApiError::NotFound("job"))?))
 }
 
 /// The form of an upload.
@@ -109,8 +121,7 @@ impl Incoming {
     }
 
     async fn check(&self) -> Result<Wanted, ApiError> {
-        let submission = owned(&self.app, &self.auth, self.id).await?;
-        let job = job(&self.app, submission.job_id).await?;
+        let (submission, job) = owned_with_job(&self.app, &self.auth, self.id).await?;
         job.must_be_active()?;
         UploadSubmission::check(&submission, self.retry, self.app.now())?;
         Ok(Wanted {

@@ -64,3 +64,8 @@ pub struct Span {
     /// The last position.
     pub until: i64,
 }
+
+impl Span {
+    /// All that there is.
+    pub const ALL: Self = Self { after: 0, until: i64::MAX };
+}

@@ -246,31 +246,3 @@ pub async fn remove(
     .await?;
     Ok(())
 }
-
-/// Returns how an endpoint fares.
-pub async fn health(
-    store: &Store,
-    endpoints: &[WebhookEndpointId],
-) -> Result<Vec<(WebhookEndpointId, Health)>, StoreError> {
-    let Some(first) = endpoints.first() else { return Ok(Vec::new()) };
-    let names: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
-    let rows = sqlx::query!(
-        "select endpoint_id, consecutive_failures, failing_since, last_success_at, last_failure_at
-         from webhook_lanes where part = $1 and endpoint_id = any($2)",
-        store.part_of(StreamId::WebhookEndpoint(*first)),
-        &names
-    )
-    .fetch_all(store.single())
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let health = Health {
-                consecutive_failures: row.consecutive_failures,
-                failing_since: row.failing_since,
-                last_success_at: row.last_success_at,
-                last_failure_at: row.last_failure_at,
-            };
-            Ok((row.endpoint_id.parse().map_err(StoreError::corrupt)?, health))
-        })
-        .collect()
-}

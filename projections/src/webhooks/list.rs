@@ -179,6 +179,57 @@ pub async fn oldest(
     Ok(Page::of(rows, limit))
 }
 
+/// [`oldest`] above an event that a client has seen; `None` if the book has no such event.
+pub async fn oldest_after(
+    store: &Store,
+    book: Book,
+    event_types: Option<&[String]>,
+    seen: EventId,
+    limit: i64,
+) -> Result<Option<Page<FeedRow>>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select f.event_id as "event_id?", f.position as "position?", f.event_type as "event_type?",
+                f.file_key, f.body as "body?"
+           from (select position from webhook_events
+                 where part = $1 and event_id = $3 and book = tenant.book) seen
+           left join lateral (
+             select e.event_id, e.position, e.event_type,
+                    case when s.body is null then e.file_key end as file_key,
+                    coalesce(s.body, e.body) as body
+             from webhook_events e
+             left join webhook_bodies s on s.part = e.part and s.position = e.position
+             where e.part = $1 and e.book = tenant.book and e.position > seen.position
+               and ($4::text[] is null or e.event_type = any($4))
+             order by e.position
+             limit $5) f on true
+           order by f.position
+         offset 0) as r"#,
+        store.part_of_book(book),
+        book.to_string(),
+        seen.to_string(),
+        event_types,
+        limit + 1
+    )
+    .fetch_all(store.tenants())
+    .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let rows = rows.into_iter().filter_map(|row| {
+        Some(FeedRow {
+            event_id: row.event_id?,
+            position: row.position?,
+            event_type: row.event_type?,
+            file_key: row.file_key,
+            body: row.body?,
+            delivery_status: String::new(),
+        })
+    });
+    Ok(Some(Page::of(rows.collect(), limit)))
+}
+
 /// Returns where an event stands in the log; `None` for one that this book does not have.
 pub async fn position(
     store: &Store,
@@ -298,26 +349,31 @@ fn worst(deliveries: &[DeliveryRow]) -> &'static str {
         .unwrap_or("none")
 }
 
-/// Returns the endpoints of a book that an event is for and that are enabled.
+/// Returns the enabled endpoints of a book that one of its events is for; `None` if it has no such event.
 pub async fn audience(
     store: &Store,
     book: Book,
-    position: i64,
-) -> Result<Vec<WebhookEndpointId>, StoreError> {
+    event: EventId,
+) -> Result<Option<Vec<WebhookEndpointId>>, StoreError> {
     let rows = sqlx::query_scalar!(
-        "select s.endpoint_id
+        r#"select s.endpoint_id as "endpoint_id?"
          from webhook_events e
-         join webhook_subscriptions s on s.part = e.part and s.book = e.book
-         where e.part = $1 and e.position = $2 and e.book = $3 and s.enabled
+         left join webhook_subscriptions s
+           on s.part = e.part and s.book = e.book and s.enabled
            and case when e.only_endpoint is not null then s.endpoint_id = e.only_endpoint
                else s.endpoint_id is distinct from e.except_endpoint
                     and (s.event_types is null or e.event_type = any(s.event_types)) end
-         order by s.endpoint_id",
+         where e.part = $1 and e.event_id = $2 and e.book = $3
+         order by s.endpoint_id"#,
         store.part_of_book(book),
-        position,
+        event.to_string(),
         book.to_string()
     )
     .fetch_all(store.single())
     .await?;
-    rows.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let ids = rows.into_iter().flatten().map(|id| id.parse().map_err(StoreError::corrupt));
+    ids.collect::<Result<_, _>>().map(Some)
 }

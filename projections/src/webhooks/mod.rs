@@ -3,12 +3,13 @@
 //!
 //! [`feed`] derives the events from the log, [`deliveries`] what each endpoint is owed; both run in
 //! the reactors' transaction, so nothing is lost and nothing is owed twice. [`lanes`] and [`outbox`]
-//! are the sender's side, [`list`], [`attempts`] and [`replays`] what the API shows.
+//! are the sender's side, [`list`], [`endpoints`], [`attempts`] and [`replays`] what the API shows.
 
 pub mod attempts;
 pub mod bodies;
 pub mod clocked;
 pub mod deliveries;
+pub mod endpoints;
 pub mod feed;
 pub mod lanes;
 pub mod list;

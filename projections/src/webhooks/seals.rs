@@ -11,43 +11,32 @@ pub fn purpose(endpoint: WebhookEndpointId) -> String {
     format!("webhook:{endpoint}")
 }
 
-/// Keeps a sealed value for a stream. It comes before the event that names it; one that no event
-/// names is harmless.
+/// Keeps sealed values for a stream. They come before the event that names them; one that no event names is
+/// harmless. In the same statement those are forgotten that were made before an instant and are not among
+/// those `named`: a secret that no longer signs is of use to nobody but a thief.
 pub async fn keep(
     store: &Store,
     stream: StreamId,
-    id: SealId,
-    sealed: &[u8],
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "insert into sealed_values (part, stream, seal_id, sealed) values ($1, $2, $3, $4)",
-        store.part_of(stream),
-        stream.to_string(),
-        id.to_string(),
-        sealed
-    )
-    .execute(store.single())
-    .await?;
-    Ok(())
-}
-
-/// Forgets a stream's sealed values that were made before an instant and are not among those to be
-/// kept: a secret that no longer signs is of use to nobody but a thief.
-pub async fn forget_others(
-    store: &Store,
-    stream: StreamId,
-    kept: &[SealId],
+    sealed: &[(SealId, Vec<u8>)],
+    named: &[SealId],
     before: Timestamp,
 ) -> Result<(), StoreError> {
-    let names: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    let (ids, values): (Vec<String>, Vec<Vec<u8>>) =
+        sealed.iter().map(|(id, value)| (id.to_string(), value.clone())).unzip();
+    let named: Vec<String> = named.iter().map(ToString::to_string).collect();
     let millis = u64::try_from(before.micros() / 1_000).unwrap_or(0);
     sqlx::query!(
-        "delete from sealed_values
-         where part = $1 and stream = $2 and seal_id < $3 and seal_id <> all($4)",
+        "with forgotten as (
+           delete from sealed_values
+           where part = $1 and stream = $2 and seal_id < $3 and seal_id <> all($4))
+         insert into sealed_values (part, stream, seal_id, sealed)
+         select $1, $2, s.* from unnest($5::text[], $6::bytea[]) as s",
         store.part_of(stream),
         stream.to_string(),
         SealId::new(Ulid::from_parts(millis, 0)).to_string(),
-        &names
+        &named,
+        &ids,
+        &values
     )
     .execute(store.single())
     .await?;

@@ -241,7 +241,7 @@ async fn spawn(
         .arg("-k")
         .arg(socket_dir)
         .args(["-c", "listen_addresses="])
-        .args(["-c", "max_connections=120"])
+        .args(["-c", "max_connections=240"])
         .args(["-c", "shared_buffers=256MB"])
         .args(["-c", "min_wal_size=1GB"])
         .args(["-c", "max_wal_size=4GB"])

@@ -276,7 +276,10 @@ impl Export {
         let rows = entries::page(self.app.store(), self.book, self.span, ENTRIES).await?;
         let Some(last) = rows.last() else { return Ok(String::new()) };
         self.span.after = last.position;
-        self.stage = Stage::Entries;
+        // A page that is not full is the last.
+        if i64::try_from(rows.len()).is_ok_and(|read| read == ENTRIES) {
+            self.stage = Stage::Entries;
+        }
         let mut text = String::new();
         for row in rows {
             let entry = JournalEntry::of(&self.app.secrets, self.book, self.environment, row);

@@ -53,23 +53,23 @@ impl View for Snapshot {
 
 /// Reads the committed state of a stream.
 async fn state(app: &AppState, book: Book, stream: StreamId) -> Result<Arc<State>, ApiError> {
-    let book = match stream {
+    match stream {
         // These are kept in memory, and renewed there by every commit.
         StreamId::Credits(..)
+        | StreamId::Organization(_)
         | StreamId::ApiKey(_)
         | StreamId::Worker(_)
         | StreamId::TestClock(_) => {
             return Ok(app.ledger.current(stream).await?);
         }
-        StreamId::Organization(id) => Book::Organization(id, Environment::Live),
         StreamId::Job(_)
         | StreamId::Submission(_)
         | StreamId::WebhookEndpoint(_)
         | StreamId::Purchase(_)
         | StreamId::Earnings(_)
         | StreamId::Payout(_)
-        | StreamId::Appeal(_) => book,
-    };
+        | StreamId::Appeal(_) => (),
+    }
     let found = states::get(app.store(), book, stream).await?;
     Ok(Arc::new(found.map_or_else(|| State::empty(stream), |found| found.state)))
 }

@@ -1,7 +1,7 @@
 //! `PATCH /v1/webhook_endpoints/{id}` and `DELETE /v1/webhook_endpoints/{id}`
 
 use super::parse::EndpointRequest;
-use super::{forget_unnamed, health, read, render, seal};
+use super::{read, render, seal, sealable_headers};
 use crate::app::AppState;
 use crate::command::Call;
 use crate::context::RequestContext;
@@ -45,20 +45,17 @@ pub(crate) async fn change(
     JsonBody(request): JsonBody<EndpointRequest>,
 ) -> Result<Response, ApiError> {
     let book = buyer.book();
-    let endpoint = read(&app, book, endpoint_id).await?;
+    let found = read(&app, book, endpoint_id).await?;
     let checked = request.check(&app, false)?;
     let mut change = checked.change;
     if let Some(headers) = checked.headers {
-        forget_unnamed(&app, endpoint_id, &endpoint).await?;
-        let sealed = if headers.is_empty() {
-            None
-        } else {
-            Some(seal(&app, endpoint_id, &serde_json::json!(headers).to_string()).await?)
-        };
-        change.headers = Some((headers.into_keys().collect(), sealed));
+        let sealed: Vec<_> = sealable_headers(&app, endpoint_id, &headers).into_iter().collect();
+        seal(&app, endpoint_id, &sealed, &found.endpoint.seals()).await?;
+        let seal_id = sealed.first().map(|(seal_id, _)| *seal_id);
+        change.headers = Some((headers.into_keys().collect(), seal_id));
     }
     let enables = change.enabled == Some(true);
-    let health = if enables { Health::default() } else { health(&app, endpoint_id).await? };
+    let health = if enables { Health::default() } else { found.health };
     let command = ChangeEndpoint { endpoint_id, book, change };
     let now = app.now();
     let shown = move |view: &dyn View| render(view, endpoint_id, Health::default(), None, now);

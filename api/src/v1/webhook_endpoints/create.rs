@@ -1,7 +1,7 @@
 //! `POST /v1/webhook_endpoints`
 
-use super::parse::{Checked, EndpointRequest};
-use super::{EXISTING, MOST, render, seal};
+use super::parse::EndpointRequest;
+use super::{MOST, render, seal, sealable, sealable_headers};
 use crate::app::AppState;
 use crate::command::{Call, refuse_or_replay};
 use crate::context::RequestContext;
@@ -15,12 +15,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use firsthand_adapters::signature::mint_secret;
 use firsthand_domain::ids::WebhookEndpointId;
-use firsthand_domain::webhook_endpoints::{CreateEndpoint, EndpointSettings, Subscription};
+use firsthand_domain::webhook_endpoints::{
+    CreateEndpoint, EndpointChange, EndpointSettings, Subscription,
+};
 use firsthand_domain::{Book, StreamId};
 use firsthand_projections::PageRequest;
-use firsthand_projections::states;
 use firsthand_projections::webhooks::API_VERSION;
+use firsthand_projections::webhooks::endpoints;
 use firsthand_projections::webhooks::lanes::Health;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Requests at a time, unless the owner says otherwise.
@@ -57,12 +60,21 @@ pub(crate) async fn create(
     let endpoint_id = WebhookEndpointId::in_slot(app.mint(), buyer.organization_id.slot());
     let secret = mint_secret();
     let enabled = checked.change.enabled.unwrap_or(true);
+    let sealed = sealable(&app, endpoint_id, secret.clone());
+    let names = checked.headers.unwrap_or_default();
+    let headers = sealable_headers(&app, endpoint_id, &names);
+    let all: Vec<_> = [sealed.clone()].into_iter().chain(headers.clone()).collect();
+    seal(&app, endpoint_id, &all, &[]).await?;
     let command = CreateEndpoint {
         endpoint_id,
         book,
         enabled,
-        settings: settings(&app, endpoint_id, checked).await?,
-        secret: seal(&app, endpoint_id, &secret).await?,
+        settings: EndpointSettings {
+            header_names: names.into_keys().collect(),
+            headers: headers.map(|(seal_id, _)| seal_id),
+            ..settings(checked.change)
+        },
+        secret: sealed.0,
     };
     let stream = StreamId::WebhookEndpoint(endpoint_id);
     let now = app.now();
@@ -76,24 +88,14 @@ pub(crate) async fn create(
 /// Refuses one endpoint too many.
 async fn room(app: &AppState, book: Book) -> Result<(), ApiError> {
     let request = PageRequest { limit: MOST, after: None };
-    let found = states::list(app.store(), book, "webhook_endpoint", &EXISTING, &request).await?;
+    let found = endpoints::list(app.store(), book, &request).await?;
     let most = usize::try_from(MOST).unwrap_or(0);
     if found.items.len() < most { Ok(()) } else { Err(ApiError::TooManyEndpoints(most)) }
 }
 
-async fn settings(
-    app: &AppState,
-    endpoint_id: WebhookEndpointId,
-    checked: Checked,
-) -> Result<EndpointSettings, ApiError> {
-    let (change, headers) = (checked.change, checked.headers.unwrap_or_default());
-    let sealed = if headers.is_empty() {
-        None
-    } else {
-        let text = serde_json::json!(headers).to_string();
-        Some(seal(app, endpoint_id, &text).await?)
-    };
-    Ok(EndpointSettings {
+/// What is said, and what holds for the rest.
+fn settings(change: EndpointChange) -> EndpointSettings {
+    EndpointSettings {
         url: change.url.unwrap_or_default(),
         events: Subscription(change.events.flatten()),
         description: change.description.flatten(),
@@ -102,7 +104,7 @@ async fn settings(
         ordering: change.ordering.unwrap_or_default(),
         max_in_flight: change.max_in_flight.unwrap_or(IN_FLIGHT),
         max_per_second: change.max_per_second.flatten(),
-        header_names: headers.into_keys().collect(),
-        headers: sealed,
-    })
+        header_names: BTreeSet::new(),
+        headers: None,
+    }
 }

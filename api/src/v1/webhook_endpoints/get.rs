@@ -1,6 +1,6 @@
 //! `GET /v1/webhook_endpoints` and `GET /v1/webhook_endpoints/{id}`
 
-use super::{EXISTING, health, read};
+use super::read;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{Can, Id, PageParams, PageQuery, WebhooksRead};
@@ -9,10 +9,7 @@ use crate::views::{EndpointView, ListView};
 use axum::Json;
 use axum::extract::State;
 use firsthand_domain::ids::WebhookEndpointId;
-use firsthand_domain::{State as StreamState, StreamId};
-use firsthand_projections::states;
-use firsthand_projections::webhooks::lanes;
-use std::collections::BTreeMap;
+use firsthand_projections::webhooks::endpoints;
 
 /// Lists endpoints, newest first.
 #[utoipa::path(
@@ -32,29 +29,10 @@ pub(crate) async fn list(
     PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<EndpointView>>, ApiError> {
     let request = paging.by_id::<WebhookEndpointId>()?;
+    let page = endpoints::list(app.store(), buyer.book(), &request).await?;
+    let now = app.now();
     let page =
-        states::list(app.store(), buyer.book(), "webhook_endpoint", &EXISTING, &request).await?;
-    let has_more = page.has_more;
-    let endpoints: Vec<_> = page
-        .items
-        .into_iter()
-        .filter_map(|found| match (found.stream, found.state) {
-            (StreamId::WebhookEndpoint(id), StreamState::WebhookEndpoint(endpoint)) => {
-                Some((id, endpoint))
-            }
-            _ => None,
-        })
-        .collect();
-    let ids: Vec<_> = endpoints.iter().map(|(id, _)| *id).collect();
-    let health: BTreeMap<_, _> = lanes::health(app.store(), &ids).await?.into_iter().collect();
-    let items = endpoints
-        .into_iter()
-        .map(|(id, endpoint)| {
-            let health = health.get(&id).copied().unwrap_or_default();
-            EndpointView::new(id, &endpoint, &health, None, app.now())
-        })
-        .collect();
-    let page = firsthand_projections::Page { items, has_more };
+        page.map(|found| EndpointView::new(found.id, &found.endpoint, &found.health, None, now));
     Ok(Json(paging.list(page, |last| last.id.to_string())))
 }
 
@@ -75,7 +53,6 @@ pub(crate) async fn get(
     buyer: Can<WebhooksRead>,
     Id(id): Id<WebhookEndpointId>,
 ) -> Result<Json<EndpointView>, ApiError> {
-    let endpoint = read(&app, buyer.book(), id).await?;
-    let health = health(&app, id).await?;
-    Ok(Json(EndpointView::new(id, &endpoint, &health, None, app.now())))
+    let found = read(&app, buyer.book(), id).await?;
+    Ok(Json(EndpointView::new(id, &found.endpoint, &found.health, None, app.now())))
 }

@@ -1,6 +1,6 @@
 //! `POST /v1/webhook_endpoints/{id}/rotate_secret`
 
-use super::{forget_unnamed, health, read, render, seal};
+use super::{read, render, seal, sealable};
 use crate::app::AppState;
 use crate::command::Call;
 use crate::context::RequestContext;
@@ -57,20 +57,21 @@ pub(crate) async fn rotate_secret(
     JsonBody(request): JsonBody<RotateRequest>,
 ) -> Result<Response, ApiError> {
     let book = buyer.book();
-    let endpoint = read(&app, book, endpoint_id).await?;
+    let found = read(&app, book, endpoint_id).await?;
     let overlap = request.overlap_seconds.unwrap_or(OVERLAP);
     if !(0..=LONGEST_OVERLAP).contains(&overlap) {
         return Err(ApiError::field("overlap_seconds", "must be 0 to 604_800"));
     }
-    forget_unnamed(&app, endpoint_id, &endpoint).await?;
     let secret = mint_secret();
+    let sealed = sealable(&app, endpoint_id, secret.clone());
+    seal(&app, endpoint_id, std::slice::from_ref(&sealed), &found.endpoint.seals()).await?;
     let command = RotateEndpointSecret {
         endpoint_id,
         book,
-        secret: seal(&app, endpoint_id, &secret).await?,
+        secret: sealed.0,
         overlap: Span::seconds(overlap),
     };
-    let health = health(&app, endpoint_id).await?;
+    let health = found.health;
     let now = app.now();
     let call = Call {
         command,
