@@ -6,7 +6,7 @@ use crate::clock_common::{CLOCK, arrived};
 use crate::common::delivered_by;
 use crate::finance_common::sql;
 use crate::operations::Operation;
-use crate::payout_common::{GOOD, earn, set_account, signed};
+use crate::payout_common::{GOOD, earner, payout, signed};
 use crate::webhook_common::{ENDPOINTS, Endpoint, nowhere, rows_once};
 use firsthand_tests::job::photos;
 use firsthand_tests::shape::text;
@@ -65,11 +65,8 @@ impl<'s> Fixture<'s> {
         let replay = buyer.post(&format!("{}/replays", endpoint.path()), &range).await.ok(202);
         let purchase = json!({"amount_cents": 2_500});
         let purchase = buyer.post("/v1/billing/credits/purchase", &purchase).await.ok(200);
-        let earner = Worker::new(server).await;
-        earn(server, &earner, 10_000).await;
-        set_account(&earner, GOOD).await;
-        let payout = json!({"amount_cents": 500});
-        let payout = earner.api.post("/internal/worker/payouts", &payout).await.ok(201);
+        let earner = earner(server, &[10_000], GOOD).await;
+        let payout = payout(&earner, Some(500), "paid").await;
         let batch = json!({"name": "first"});
         let batch = operator.post("/internal/operator/payout_batches", &batch).await.ok(202);
         let batch = id(&batch);
@@ -218,7 +215,7 @@ impl<'s> Fixture<'s> {
                 return;
             }
             ("request_payout", _) => {
-                earn(self.server, &self.earner, 1_000).await;
+                asked.api = earner(self.server, &[1_000], GOOD).await.api;
                 return;
             }
             ("create_payout_batch", "again") => {

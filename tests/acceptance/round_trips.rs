@@ -23,7 +23,8 @@ const OTHERS: [&str; 5] = [
 ];
 
 /// A reader whose rows are not there yet looks at the cursor now and then: how often is a matter of time.
-const WAITING: &str = "select position from cursors where part = $1 and projector = $2";
+const WAITING: &str =
+    "firsthand-single: select position from cursors where part = $1 and projector = $2";
 
 /// Operations that have no number.
 const UNCOUNTED: [(&str, &str); 1] =
@@ -66,8 +67,9 @@ fn own(tap: &Tap) -> BTreeMap<String, u64> {
             OWN.contains(&pool.as_str()) || OTHERS.contains(&pool.as_str()),
             "whose is {pool}? It asked {statement}"
         );
-        if OWN.contains(&pool.as_str()) && statement != WAITING {
-            own.insert(format!("{pool}: {statement}"), times);
+        let named = format!("{pool}: {statement}");
+        if OWN.contains(&pool.as_str()) && named != WAITING {
+            own.insert(named, times);
         }
     }
     own
