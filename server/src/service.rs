@@ -152,8 +152,7 @@ impl Service {
             let (gateway, trackers) = (provider.gateway.as_ref(), (&tracker, &connections));
             serve(listener, app, background.store(), gateway, trackers, &stop)?;
         }
-        let gateway = provider.gateway;
-        let stores = [store, background.store().clone()];
+        let (gateway, stores) = (provider.gateway, [store, background.store().clone()]);
         Ok(Self { address, gateway, stop, tracker, connections, stores })
     }
 
