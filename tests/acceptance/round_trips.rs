@@ -26,6 +26,10 @@ const OTHERS: [&str; 5] = [
 const WAITING: &str =
     "firsthand-single: select position from cursors where part = $1 and projector = $2";
 
+/// What the embedded payment gateway tells when it pleases is a request of its own, which alone asks this.
+const TOLD: (&str, &str) =
+    ("receive_stripe_event", "firsthand-single: with new as ( insert into payment_events ");
+
 /// Operations that have no number.
 const UNCOUNTED: [(&str, &str); 1] =
     [("stream_events", "its answer does not end, and reads on for as long as it lasts")];
@@ -59,8 +63,8 @@ fn trips(seen: &Seen) -> Vec<u64> {
     seen.iter().map(|statements| statements.values().sum()).collect()
 }
 
-/// Returns what requests have waited for since the tap was reset.
-fn own(tap: &Tap) -> BTreeMap<String, u64> {
+/// Returns what a request of this operation has waited for since the tap was reset.
+fn own(tap: &Tap, operation: &str) -> BTreeMap<String, u64> {
     let mut own = BTreeMap::new();
     for ((pool, statement), times) in tap.counts() {
         assert!(
@@ -68,7 +72,8 @@ fn own(tap: &Tap) -> BTreeMap<String, u64> {
             "whose is {pool}? It asked {statement}"
         );
         let named = format!("{pool}: {statement}");
-        if OWN.contains(&pool.as_str()) && named != WAITING {
+        let told = operation != TOLD.0 && named.starts_with(TOLD.1);
+        if OWN.contains(&pool.as_str()) && named != WAITING && !told {
             own.insert(named, times);
         }
     }
@@ -105,7 +110,7 @@ async fn every_operation_makes_as_many_round_trips_as_the_document_says() {
                 tap.reset();
                 let reply = call.send().await;
                 assert!(reply.status < 300, "{reply}");
-                of_each.push(own(&tap));
+                of_each.push(own(&tap, &operation.id));
             }
             of_each.remove(0);
             let name = format!("{}{mark}{variant}", operation.id);
