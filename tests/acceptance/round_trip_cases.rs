@@ -7,6 +7,7 @@ use crate::common::delivered_by;
 use crate::finance_common::sql;
 use crate::operations::Operation;
 use crate::payout_common::{GOOD, earner, payout, signed};
+use crate::purchase_common::bought;
 use crate::webhook_common::{ENDPOINTS, Endpoint, nowhere, rows_once};
 use firsthand_tests::job::photos;
 use firsthand_tests::shape::text;
@@ -72,6 +73,9 @@ impl<'s> Fixture<'s> {
         let batch = id(&batch);
         let opened = format!("/internal/operator/payout_batches/{batch}/payouts");
         rows_once(&operator, &opened, "a payout of the run", |rows| !rows.is_empty()).await;
+        bought(&buyer.api, 2_500).await;
+        let gateway = server.gateway(true);
+        let bank = gateway.post_form("/v1/test_helpers/payouts", "").await.ok(200);
         let key = buyer.create_key(&json!({"name": "mine"})).await;
         let test = buyer.test_api().await;
         test.post(CLOCK, &json!({})).await.ok(201);
@@ -89,6 +93,7 @@ impl<'s> Fixture<'s> {
             ("Month", clock::rfc3339(clock::now())[..7].to_owned()),
             ("PayoutId", id(&payout)),
             ("PayoutBatchId", batch),
+            ("BankPayoutId", id(&bank)),
             ("AppealId", appeal(server, &earner).await),
         ]);
         Fixture { server, buyer, worker, earner, test, operator, ids, _receiver: receiver }

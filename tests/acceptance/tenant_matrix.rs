@@ -91,6 +91,7 @@ impl Fixture {
             ("PayoutId", format!("pay_{NOBODY}")),
             ("PayoutBatchId", format!("pob_{NOBODY}")),
             ("AppealId", format!("apl_{NOBODY}")),
+            ("BankPayoutId", format!("po_{NOBODY}")),
         ]);
         Fixture { owner, worker, ids, stranger: buyer().await, test, _receiver: receiver }
     }
