@@ -145,13 +145,14 @@ impl Store {
         Ok(Self { writer, single, tenants, append, parts })
     }
 
-    /// Returns the same database over connections of their own, for work that no request waits for:
-    /// neither has to wait for a connection of the other, and `pg_stat_activity` tells them apart.
+    /// Returns the same database over connections of their own, up to `pool_size` in each pool, for work that
+    /// no request waits for: neither has to wait for a connection of the other, and `pg_stat_activity` tells
+    /// them apart.
     #[must_use]
-    pub fn background(&self) -> Self {
+    pub fn background(&self, pool_size: u32) -> Self {
         let beside = |pool: &PgPool, name: &str| {
             let options = (*pool.connect_options()).clone().application_name(name);
-            pool.options().clone().connect_lazy_with(options)
+            pool.options().clone().max_connections(pool_size).connect_lazy_with(options)
         };
         Self {
             writer: beside(&self.writer, "firsthand-background"),

@@ -25,8 +25,10 @@ use tokio_util::task::TaskTracker;
 
 /// Events that the feed takes at a time: each may be owed to many endpoints.
 const FEED_PAGE: i64 = 250;
-/// Most connections of each pool: three of requests, and three of all else.
+/// Most connections of each of the three pools of requests, and of the three of all else. With two for each
+/// writer that is less than a server allows where nothing is configured (100).
 const POOL: u32 = 16;
+const BACKGROUND_POOL: u32 = 8;
 /// Connections that wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 8_192;
 /// How long everything may take to end.
@@ -96,7 +98,7 @@ impl Service {
             .context("the database can't be reached")?;
         let clock: Clock = Arc::new(firsthand_adapters::clock::system);
         let ledger = Ledger::open(&store, &clock, &LedgerConfig::default(), &tracker).await?;
-        let background = ledger.over(&store.background());
+        let background = ledger.over(&store.background(BACKGROUND_POOL));
         poll_heads(&tracker, &background, &stop);
         let objects = ObjectStore::new(objects);
         objects.ensure_bucket().await.context("object storage can't be reached")?;
