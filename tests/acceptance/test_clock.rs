@@ -157,6 +157,21 @@ async fn a_delivery_is_repeated_when_the_clock_gets_there() {
 }
 
 #[tokio::test]
+async fn what_stands_behind_a_repetition_does_not_hold_the_clock() {
+    let test = buyer().await.test_api().await;
+    made(&test, &tomorrow()).await;
+    let receiver = Receiver::scripted([Answer::status(503)]);
+    let endpoint = Endpoint::with(&test, &receiver, &json!({"ordering": "per_job"})).await;
+    job(&test, 10, &json!({})).await;
+    advance(&test, 20).await;
+    assert_eq!(receiver.requests().len(), 1, "the others wait for the first one's repetition");
+    advance(&test, DAY).await;
+    endpoint.once("it is known to answer", |seen| !seen["last_success_at"].is_null()).await;
+    let attempts: Vec<u32> = receiver.requests().iter().map(|request| request.attempt()).collect();
+    assert_eq!(attempts[..3], [1, 2, 1], "the first, again, and the one behind it: {attempts:?}");
+}
+
+#[tokio::test]
 async fn a_top_up_follows_the_lot_that_has_ended() {
     let buyer = buyer().await;
     let test = buyer.test_api().await;

@@ -1,6 +1,7 @@
 //! Repetitions of books with clocks of their own: they wait for that clock, and are due at once when it
 //! gets there.
 
+use super::outbox::PARKED;
 use firsthand_domain::Book;
 use firsthand_eventstore::{Store, StoreError};
 
@@ -47,15 +48,20 @@ pub async fn release(store: &Store, book: Book, due: i64, now: i64) -> Result<u6
     Ok(released.rows_affected())
 }
 
-/// Says whether a book is owed deliveries that are due before `soon`, a time of ours.
+/// Says whether a book is owed deliveries that are due before `soon`, a time of ours. Those of a lane that
+/// sleeps until the clock moves are not: where the order of a job's events is kept, what is due stands
+/// behind a repetition.
 pub async fn busy(store: &Store, book: Book, soon: i64) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar!(
         r#"select exists (
-             select from webhook_deliveries
-             where part = $1 and book = $2 and status = 'pending' and due_at < $3) as "busy!""#,
+             select from webhook_deliveries d
+             join webhook_lanes l on l.part = $1 and l.endpoint_id = d.endpoint_id
+             where d.part = $1 and d.book = $2 and d.status = 'pending' and d.due_at < $3
+               and l.due_at is distinct from $4) as "busy!""#,
         store.part_of_book(book),
         book.to_string(),
-        soon
+        soon,
+        PARKED
     )
     .fetch_one(store.single())
     .await?)
