@@ -14,8 +14,9 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, NoTls, Statement};
 use tokio_util::task::TaskTracker;
 
-// Probing key by key inside a lateral join leaves the planner no choice but the primary key, also
-// while the tables are new and their statistics unknown.
+// Probing key by key inside a lateral join, on a connection that neither scans nor sorts, leaves the planner
+// no choice but the primary key. These plans are made once, as a rule when the tables are new and every
+// index is as good as another; one that reads the whole part would stay until the next analyze.
 const KEYS: &str = "
 select k.digest, k.request_hash, k.status, k.sealed, k.body
 from unnest($2::bytea[]) as wanted(digest)
@@ -25,14 +26,17 @@ cross join lateral (
   where part = $1 and digest = wanted.digest
   limit 1) as k";
 
+// The next stream in order, and only if it is the one: the index of lists has streams too, in another order.
 const STATES: &str = "
 select s.stream, s.version, s.sequence, s.frontier, s.state
 from unnest($2::text[]) as wanted(stream)
 cross join lateral (
   select stream, version, sequence, frontier, state
   from streams
-  where part = $1 and stream = wanted.stream
-  limit 1) as s";
+  where part = $1 and stream >= wanted.stream
+  order by stream
+  limit 1) as s
+where s.stream = wanted.stream";
 
 /// An open look-up connection.
 pub(crate) struct Lookup {

@@ -28,9 +28,16 @@ pub async fn states(
 ) -> Result<Vec<StateRow>, StoreError> {
     let names: Vec<String> = streams.iter().map(ToString::to_string).collect();
     let rows = sqlx::query!(
-        "select stream, version, sequence, frontier, state
-         from streams
-         where part = $1 and stream = any($2)",
+        r#"select s.stream as "stream!", s.version as "version!", s.sequence as "sequence!",
+                  s.frontier as "frontier!", s.state as "state!"
+           from unnest($2::text[]) as wanted(stream)
+           cross join lateral (
+             select stream, version, sequence, frontier, state
+             from streams
+             where part = $1 and stream >= wanted.stream
+             order by stream
+             limit 1) as s
+           where s.stream = wanted.stream"#,
         part,
         &names
     )
@@ -59,10 +66,19 @@ pub async fn with_parent(
     stream: StreamId,
 ) -> Result<Vec<(StreamId, State)>, StoreError> {
     let rows = sqlx::query!(
-        "select f.stream, f.state
-         from streams s
-         join streams f on f.part = $1 and f.stream in (s.stream, s.parent)
-         where s.part = $1 and s.stream = $2",
+        r#"select f.stream as "stream!", f.state as "state!"
+           from (
+             select stream, parent from streams
+             where part = $1 and stream >= $2
+             order by stream
+             limit 1) as s
+           cross join unnest(array[s.stream, s.parent]) as wanted(stream)
+           cross join lateral (
+             select stream, state from streams
+             where part = $1 and stream >= wanted.stream
+             order by stream
+             limit 1) as f
+           where s.stream = $2 and f.stream = wanted.stream"#,
         part,
         stream.to_string()
     )

@@ -25,6 +25,14 @@ pub struct Store {
     parts: u16,
 }
 
+/// For connections whose statements find few rows by an index. Their plans are made once, as a rule while a
+/// table is all but empty: one that scans it would go on to do so while it grows, until the next analyze.
+const NO_SCANS: (&str, &str) = ("enable_seqscan", "off");
+
+/// What is looked up beside the append has a row's whole key, so nothing but the primary key may be used.
+const APPEND_OPTIONS: &str = "-c role=firsthand_writer -c enable_seqscan=off -c enable_sort=off \
+                              -c enable_bitmapscan=off";
+
 /// What connections of a role have in common; `name` tells their pool in `pg_stat_activity`.
 fn role(options: &PgConnectOptions, role: &str, name: &str) -> PgConnectOptions {
     options
@@ -75,14 +83,14 @@ fn pool(options: PgConnectOptions, size: u32) -> PgPool {
 /// A pool for single statements: no transaction is ever begun on its connections, so there is none to
 /// roll back. Each statement is planned once, since planning costs more than most of them do.
 fn single(options: PgConnectOptions, size: u32) -> PgPool {
-    let options = options.options([("plan_cache_mode", "force_generic_plan")]);
+    let options = options.options([("plan_cache_mode", "force_generic_plan"), NO_SCANS]);
     pool_options(size).connect_lazy_with(options)
 }
 
 /// The pool of the readers' role, which writes nothing and of itself sees no row of any tenant. It too
 /// is for single statements; their filters differ from call to call, so `PostgreSQL` may plan them anew.
 fn tenants(options: PgConnectOptions, size: u32) -> PgPool {
-    let options = options.options([("default_transaction_read_only", "on")]);
+    let options = options.options([("default_transaction_read_only", "on"), NO_SCANS]);
     pool_options(size).connect_lazy_with(options)
 }
 
@@ -133,7 +141,7 @@ impl Store {
     pub async fn connect(url: &str, pool_size: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?;
         let mut append = one_host(&tokio_postgres::Config::from_str(url)?);
-        append.options("-c role=firsthand_writer").application_name("firsthand-append");
+        append.options(APPEND_OPTIONS).application_name("firsthand-append");
         let writer = pool(role(&options, "firsthand_writer", "firsthand"), pool_size);
         let single = single(role(&options, "firsthand_writer", "firsthand-single"), pool_size);
         let tenants = tenants(role(&options, "firsthand_reader", "firsthand-tenants"), pool_size);
