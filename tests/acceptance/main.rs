@@ -38,6 +38,7 @@ mod payout_batches;
 mod payout_common;
 mod payouts;
 mod phone;
+mod plans;
 mod postgres_es;
 mod problems;
 mod processes;
