@@ -4,11 +4,12 @@ use crate::{Api, binary};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, OnceLock, mpsc};
+use std::time::Duration;
 
 const START_LIMIT: Duration = Duration::from_secs(90);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -162,7 +163,6 @@ impl Server {
         let logs = binary::profile_dir().join("test-logs");
         std::fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
         let log = logs.join(format!("{}-{name}.stderr", binary::suite_name()));
-        let out = log.with_extension("stdout");
         let mut command = binary::command();
         command.args(["dev", "--listen", &options.listen, "--json"]);
         match &options.data {
@@ -170,12 +170,12 @@ impl Server {
             None => command.arg("--ephemeral"),
         };
         command.args(&options.args).envs(options.env.iter().map(|(k, v)| (k, v)));
-        command.stdout(File::create(&out).map_err(|e| format!("{}: {e}", out.display()))?);
+        command.stdout(Stdio::piped());
         command.stderr(File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?);
         let mut child = command.spawn().map_err(|e| format!("the binary does not start: {e}"))?;
         let watchdog =
             watchdog(child.id()).map_err(|e| format!("the watchdog does not start: {e}"))?;
-        let line = match ready_line(&mut child, &out) {
+        let line = match ready_line(&mut child) {
             Ok(line) => line,
             Err(why) => {
                 end(Process { child, watchdog }, Duration::ZERO);
@@ -206,31 +206,18 @@ impl Server {
     /// # Panics
     /// Unless it exits with 0 within 30 s.
     pub async fn stop(&self) {
-        let mut process = self.take().expect("the server was already stopped or killed");
+        let process = self.take().expect("the server was already stopped or killed");
         signal(self.pid, Signal::TERM);
-        let began = Instant::now();
-        loop {
-            match process.child.try_wait().expect("the server can be waited for") {
-                Some(status) => {
-                    end(process, Duration::ZERO);
-                    assert_eq!(
-                        status.code(),
-                        Some(0),
-                        "SIGTERM ended the server with {status}\n{}",
-                        self.log_tail()
-                    );
-                    return;
-                }
-                None if began.elapsed() > STOP_LIMIT => {
-                    end(process, Duration::ZERO);
-                    panic!(
-                        "the server still runs {STOP_LIMIT:?} after SIGTERM\n{}",
-                        self.log_tail()
-                    );
-                }
-                None => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
+        let ended = tokio::task::spawn_blocking(move || end(process, STOP_LIMIT)).await;
+        let status = ended.expect("the server can be waited for").unwrap_or_else(|| {
+            panic!("the server still runs {STOP_LIMIT:?} after SIGTERM\n{}", self.log_tail())
+        });
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "SIGTERM ended the server with {status}\n{}",
+            self.log_tail()
+        );
     }
 
     /// Ends the server with SIGKILL; returns once the process is gone. A second call does nothing.
@@ -288,7 +275,6 @@ impl Drop for Server {
             eprintln!("{}", self.log_tail());
         } else {
             std::fs::remove_file(&self.log).ok();
-            std::fs::remove_file(self.log.with_extension("stdout")).ok();
         }
     }
 }
@@ -321,34 +307,43 @@ fn watchdog(pid: u32) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Ends the watchdog first, so that it can never signal a process id that somebody else has got, then reaps
-/// the server, with SIGKILL once `grace` is over.
-fn end(mut process: Process, grace: Duration) {
-    process.watchdog.kill().ok();
-    process.watchdog.wait().ok();
-    let began = Instant::now();
-    while began.elapsed() < grace && !matches!(process.child.try_wait(), Ok(Some(_))) {
-        std::thread::sleep(Duration::from_millis(5));
+/// Ends the watchdog first, so that it can never signal a process id that somebody else has got, then waits
+/// for the server, and kills it once `grace` is over. Returns how it ended, if it needed no killing.
+fn end(process: Process, grace: Duration) -> Option<ExitStatus> {
+    let Process { mut child, mut watchdog } = process;
+    watchdog.kill().ok();
+    watchdog.wait().ok();
+    let pid = child.id();
+    let (tell, told) = mpsc::channel();
+    let waiter = std::thread::spawn(move || tell.send(child.wait()).ok());
+    let ended = told.recv_timeout(grace).ok();
+    if ended.is_none() {
+        signal(pid, Signal::KILL);
     }
-    process.child.kill().ok();
-    process.child.wait().ok();
+    waiter.join().ok();
+    ended.and_then(Result::ok)
 }
 
-fn ready_line(child: &mut Child, out: &Path) -> Result<Value, String> {
-    let began = Instant::now();
-    loop {
-        let said = std::fs::read_to_string(out).map_err(|e| format!("{}: {e}", out.display()))?;
-        if let Some((line, _)) = said.split_once('\n') {
-            return serde_json::from_str(line)
-                .map_err(|e| format!("the ready line is not JSON ({e}): {line}"));
+/// Waits for the first line that the server prints; its end closes the pipe.
+fn ready_line(child: &mut Child) -> Result<Value, String> {
+    let mut out = BufReader::new(child.stdout.take().expect("its output is a pipe"));
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = out.read_line(&mut line);
+        tell.send(read.map(|_bytes| line)).ok();
+        // A pipe that nobody empties would hold up a server that says more.
+        std::io::copy(&mut out, &mut std::io::sink()).ok();
+    });
+    match told.recv_timeout(START_LIMIT) {
+        Ok(Ok(line)) if line.is_empty() => {
+            let status = child.wait().map_err(|e| e.to_string())?;
+            Err(format!("the server ended with {status} before it was ready"))
         }
-        if let Some(status) = child.try_wait().map_err(|e| e.to_string())? {
-            return Err(format!("the server ended with {status} before it was ready"));
-        }
-        if began.elapsed() > START_LIMIT {
-            return Err(format!("the server is not ready after {START_LIMIT:?}"));
-        }
-        std::thread::sleep(Duration::from_millis(5));
+        Ok(Ok(line)) => serde_json::from_str(&line)
+            .map_err(|e| format!("the ready line is not JSON ({e}): {line}")),
+        Ok(Err(error)) => Err(format!("the server's output can't be read: {error}")),
+        Err(_too_long) => Err(format!("the server is not ready after {START_LIMIT:?}")),
     }
 }
 
