@@ -12,11 +12,12 @@ async fn at(buyer: &Buyer, instant: &str) -> Value {
     body
 }
 
-/// The next instant that can be recorded; within the same second.
+/// The next instant that can be recorded, within the same second and as the service writes it.
 fn a_microsecond_after(instant: &str) -> String {
     let (second, fraction) = instant.trim_end_matches('Z').split_once('.').unwrap_or((instant, ""));
     let micros: u32 = format!("{fraction:0<6}").parse().expect("microseconds");
-    format!("{}.{:06}Z", second.trim_end_matches('Z'), (micros + 1).min(999_999))
+    let next = format!("{second}.{:06}", (micros + 1).min(999_999));
+    format!("{}Z", next.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[tokio::test]
