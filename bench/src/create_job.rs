@@ -88,6 +88,8 @@ struct Report {
     bench: &'static str,
     ratio_spread_pgbench_n: f64,
     ratio_one_book_pgbench_n: f64,
+    ratio_spread_pgbench_n_prepared: f64,
+    ratio_one_book_pgbench_n_prepared: f64,
     ratio_spread_postgres_es: f64,
     ratio_spread_postgres_es_with_views: f64,
     spread_256_p99_ms: f64,
@@ -280,8 +282,10 @@ impl Report {
             float(conflicts_on_one_book) / float(postgres_es.accepted_on_one_book().max(1));
         Self {
             bench: "create-job",
-            ratio_spread_pgbench_n: rounded(spread / pgbench.mean, 3),
-            ratio_one_book_pgbench_n: rounded(one_book / pgbench.mean, 3),
+            ratio_spread_pgbench_n: pgbench.ratio(spread),
+            ratio_one_book_pgbench_n: pgbench.ratio(one_book),
+            ratio_spread_pgbench_n_prepared: pgbench.prepared_ratio(spread),
+            ratio_one_book_pgbench_n_prepared: pgbench.prepared_ratio(one_book),
             ratio_spread_postgres_es: rounded(
                 rate(&product.spread_256) / rate(&postgres_es.spread_256),
                 3,
@@ -310,8 +314,7 @@ impl Report {
         let facts: Vec<String> =
             self.server.iter().map(|(name, value)| format!("{name} {value}")).collect();
         println!("\nOne private PostgreSQL for all: {}", facts.join(", "));
-        let Yardstick { before, after, mean } = self.pgbench_n_tps;
-        println!("pgbench -N, 32 clients: {before}/s before, {after}/s after, mean {mean}/s");
+        self.pgbench_n_tps.print();
         println!("firsthand, POST /v1/jobs:");
         for (label, figure) in self.product.all() {
             figure.print(label);
@@ -330,6 +333,12 @@ impl Report {
         println!("Ratios of this run:");
         bound("ratio_spread_pgbench_n", self.ratio_spread_pgbench_n, "floor 2.5");
         bound("ratio_one_book_pgbench_n", self.ratio_one_book_pgbench_n, "floor 2.5");
+        bound("ratio_spread_pgbench_n_prepared", self.ratio_spread_pgbench_n_prepared, "no floor");
+        bound(
+            "ratio_one_book_pgbench_n_prepared",
+            self.ratio_one_book_pgbench_n_prepared,
+            "no floor",
+        );
         bound("ratio_spread_postgres_es", self.ratio_spread_postgres_es, "floor 12");
         bound(
             "ratio_spread_postgres_es_with_views",

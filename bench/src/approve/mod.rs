@@ -19,7 +19,6 @@ use serde::Serialize;
 
 use crate::Verdict;
 use crate::cluster::Cluster;
-use crate::numbers::rounded;
 use crate::pgbench::{Pgbench, Yardstick};
 use crate::report::{bound, step};
 use crate::run_options::RunOptions;
@@ -55,6 +54,8 @@ struct Report {
     bench: &'static str,
     ratio_hot_pgbench_n: f64,
     ratio_spread_pgbench_n: f64,
+    ratio_hot_pgbench_n_prepared: f64,
+    ratio_spread_pgbench_n_prepared: f64,
     errors: u64,
     pgbench_n_tps: Yardstick,
     hot: Figure,
@@ -93,8 +94,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
     let pgbench_n_tps = Yardstick::of(before, pgbench.run(options.seconds).await?);
     let report = Report {
         bench: "approve",
-        ratio_hot_pgbench_n: rounded(hot.approvals_per_second / pgbench_n_tps.mean, 3),
-        ratio_spread_pgbench_n: rounded(spread.approvals_per_second / pgbench_n_tps.mean, 3),
+        ratio_hot_pgbench_n: pgbench_n_tps.ratio(hot.approvals_per_second),
+        ratio_spread_pgbench_n: pgbench_n_tps.ratio(spread.approvals_per_second),
+        ratio_hot_pgbench_n_prepared: pgbench_n_tps.prepared_ratio(hot.approvals_per_second),
+        ratio_spread_pgbench_n_prepared: pgbench_n_tps.prepared_ratio(spread.approvals_per_second),
         errors: hot.errors + spread.errors,
         pgbench_n_tps,
         hot,
@@ -110,13 +113,15 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Verdict> {
 
 impl Report {
     fn print(&self) {
-        let Yardstick { before, after, mean } = self.pgbench_n_tps;
-        println!("\npgbench -N, 32 clients: {before}/s before, {after}/s after, mean {mean}/s");
+        println!();
+        self.pgbench_n_tps.print();
         self.hot.print("one hot job of one book");
         self.spread.print("spread over all books");
         println!("Ratios of this run:");
         bound("ratio_hot_pgbench_n", self.ratio_hot_pgbench_n, "floor 2");
         bound("ratio_spread_pgbench_n", self.ratio_spread_pgbench_n, "no floor");
+        bound("ratio_hot_pgbench_n_prepared", self.ratio_hot_pgbench_n_prepared, "no floor");
+        bound("ratio_spread_pgbench_n_prepared", self.ratio_spread_pgbench_n_prepared, "no floor");
         println!("errors: {}", self.errors);
     }
 }
