@@ -126,6 +126,9 @@ impl Aggregate for Submission {
                 self.attempt = uploaded.attempt;
                 self.files.clone_from(&uploaded.files);
                 self.measurements.clear();
+                // They belong to the files before these.
+                self.score = None;
+                self.scored_at = None;
                 self.captured_at = uploaded.captured_at;
                 self.location_verified = uploaded.location_verified;
                 self.submitted_at = Some(uploaded.at);

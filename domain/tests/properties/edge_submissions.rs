@@ -105,6 +105,8 @@ fn a_retry_can_be_approved_and_is_paid_once() {
     let (mut shop, _, submission) = pending();
     shop.score(submission, 1, 2).unwrap();
     shop.upload(submission, 1, true).unwrap();
+    let waiting = shop.submission(submission);
+    assert_eq!((&waiting.score, waiting.scored_at), (&None, None), "that was of other files");
     shop.score(submission, 2, 3).unwrap();
     assert_eq!(shop.paid(), (13, 1));
 }
