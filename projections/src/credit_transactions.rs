@@ -61,9 +61,8 @@ fn issue(row: &mut CreditTransactionRow, granted: &CreditsGranted) {
 }
 
 fn charge_back(row: &mut CreditTransactionRow, back: &CreditsChargedBack) {
-    let bonus = back.bonus.map_or(0, |bonus| bonus.amount_cents.get());
     "chargeback".clone_into(&mut row.transaction_type);
-    row.available_delta_cents = -(back.amount_cents.get() + bonus);
+    row.available_delta_cents = -(back.amount_cents.get() + back.bonus_total().get());
     row.amount_cents = row.available_delta_cents;
     "Money that went back".clone_into(&mut row.description);
     row.external_ref = Some(back.purchase.external_ref.clone());

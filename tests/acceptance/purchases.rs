@@ -176,19 +176,34 @@ async fn an_expired_checkout_has_failed_and_can_t_be_paid() {
 async fn a_refund_takes_back_what_is_left_and_the_rest_is_owed() {
     let buyer = Buyer::unverified(server()).await;
     let purchase = bought(&buyer.api, 10_000).await;
-    buyer.photo_job(100, 75).await;
+    let held = buyer.photo_job(100, 75).await;
     assert_eq!(buyer.balance().await, Balance { available: 4_000, held: 7_500 });
-    // A part: 4,000 are left of what it bought, and nothing of the bonus.
+    // A part: 4,000 are left of what it bought; all of the bonus is held, and its half is owed.
     refunded(&buyer.api, server(), &purchase, Some(5_000), 5_000).await;
-    assert_eq!(available(&buyer).await, -1_000);
+    assert_eq!(available(&buyer).await, -1_750);
     let job = firsthand_tests::job::photos(1, 75);
     buyer.try_create(&job).await.refused(402, "insufficient_credits");
     refunded(&buyer.api, server(), &purchase, None, 10_000).await;
-    assert_eq!(available(&buyer).await, -6_000);
+    assert_eq!(available(&buyer).await, -7_500);
     // The debt is paid out of what is bought next.
     bought(&buyer.api, 10_000).await;
-    assert_eq!(available(&buyer).await, 5_500);
+    assert_eq!(available(&buyer).await, 4_000);
     buyer.try_create(&job).await.ok(201);
+    // What comes back was paid for by then.
+    buyer.cancel(&held).await.ok(200);
+    assert_eq!(available(&buyer).await, 11_425);
+}
+
+#[tokio::test]
+async fn what_a_job_gives_back_of_a_purchase_that_was_refunded_is_nobody_s_gift() {
+    let buyer = Buyer::unverified(server()).await;
+    let purchase = bought(&buyer.api, 2_500).await;
+    let job = buyer.photo_job(35, 75).await;
+    assert_eq!(buyer.balance().await, Balance { available: 0, held: 2_625 });
+    refunded(&buyer.api, server(), &purchase, None, 2_500).await;
+    assert_eq!(available(&buyer).await, -2_625);
+    buyer.cancel(&job).await.ok(200);
+    assert_eq!(buyer.balance().await, Balance { available: 0, held: 0 });
 }
 
 #[tokio::test]
@@ -206,7 +221,7 @@ async fn a_dispute_takes_the_money_and_gives_it_back_when_it_is_won() {
     let form = format!("{form}&dispute={}", text(&dispute, "id"));
     gateway.post_form("/v1/test_helpers/disputes", &form).await.ok(200);
     once(&buyer.api, &purchase, "the money is back", back(0)).await;
-    assert_eq!(buyer.balance().await, Balance { available: 2_500, held: 0 });
+    assert_eq!(buyer.balance().await, Balance { available: 2_625, held: 0 });
     let rows = buyer.api.list("/v1/billing/transactions?type=chargeback").await;
     assert_eq!(rows.len(), 1, "{rows:?}");
 }

@@ -76,6 +76,20 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Returns what the provider calls the payment that it is about.
+    pub fn payment(&self) -> Option<&str> {
+        match self {
+            Self::SessionPaid { payment, .. }
+            | Self::PaymentSucceeded { payment, .. }
+            | Self::Refunded { payment, .. }
+            | Self::Disputed { payment, .. } => Some(payment),
+            Self::SessionExpired
+            | Self::Transferred { .. }
+            | Self::TransferReversed { .. }
+            | Self::Other => None,
+        }
+    }
+
     /// Returns what the provider calls the payment, refund, dispute or transfer, and its amount in cents.
     pub fn reference(&self) -> Option<(&str, i64)> {
         match self {

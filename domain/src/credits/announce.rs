@@ -1,11 +1,12 @@
 //! Announce the expiry of a lot, 30 days ahead (spec section 7).
 
-use super::events::{CreditEvent, CreditsExpiringSoon};
+use super::events::{CreditEvent, CreditsDebtSettled, CreditsExpiringSoon, CreditsReleased, Draw};
+use super::state::CreditAccount;
 use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{Book, LotId, StreamId};
 use crate::money::Cents;
 use crate::rejection::Rejection;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// How long before its expiry a lot is announced.
 pub const NOTICE: Span = Span::days(30);
@@ -50,4 +51,34 @@ impl Command for AnnounceExpiry {
         });
         Ok(Changes::none().append(self.book.stream(), event))
     }
+}
+
+/// Announces lots that something comes back to when their notice is over already: while jobs held all of one,
+/// there was nothing to announce. One that is extended has its notice before it.
+pub fn overdue(
+    account: &CreditAccount,
+    released: &CreditsReleased,
+    settled: Option<&CreditsDebtSettled>,
+    now: Timestamp,
+) -> Vec<CreditEvent> {
+    let available_cents =
+        [account.available_at(now), released.amount_cents].into_iter().sum::<Cents>();
+    let announce = |draw: &Draw| {
+        let lot = account.lot(draw.lot_id).filter(|lot| !lot.announced)?;
+        let expires_at = lot.expires_at.filter(|end| *end > now && end.before(NOTICE) <= now)?;
+        let paid = settled.into_iter().flat_map(|settled| &settled.draws);
+        let paid = paid.filter(|paid| paid.lot_id == draw.lot_id).map(|paid| paid.amount_cents);
+        let back = draw.amount_cents.minus(paid.sum())?;
+        let amount_cents = [lot.remaining, back].into_iter().sum();
+        (amount_cents > Cents::ZERO).then(|| {
+            CreditEvent::ExpiringSoon(CreditsExpiringSoon {
+                lot_id: lot.lot_id,
+                amount_cents,
+                available_cents,
+                expires_at,
+                at: now,
+            })
+        })
+    };
+    released.draws.iter().filter_map(announce).collect()
 }

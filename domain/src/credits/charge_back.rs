@@ -11,25 +11,22 @@ use crate::ids::LotId;
 use crate::money::Cents;
 use crate::time::Timestamp;
 
-/// What was bought, and how much of the money went back so far.
+/// What was bought, and how much of its bonus goes with the money.
 #[derive(Debug, Clone, Copy)]
 pub struct Bought {
     /// The lot that was paid for.
     pub lot_id: LotId,
     /// The bonus that came with it.
     pub bonus_lot_id: Option<LotId>,
-    /// What was paid.
-    pub amount: Cents,
-    /// What the bonus was.
-    pub bonus: Cents,
-    /// What of the payment is gone, all in all, with what goes back now.
-    pub gone: Cents,
+    /// What of the bonus is gone or owed so far.
+    pub bonus_gone: Cents,
+    /// What of the bonus is to be gone or owed then.
+    pub bonus_share: Cents,
 }
 
 /// Takes back what money that goes back had bought: first out of its own lot, then out of other
-/// lots that were paid for; what they lack becomes a debt. Of the bonus as much is taken as makes the
-/// same proportion of it gone, rounded down, as far as it is left: many small refunds take no less
-/// than one.
+/// lots that were paid for; what they lack becomes a debt. Of the bonus, what is left of its share is taken; what
+/// jobs hold of it is owed, or it would come back as a gift; what was spent before is not asked for.
 pub fn charge_back(
     account: &CreditAccount,
     bought: &Bought,
@@ -49,49 +46,76 @@ pub fn charge_back(
         missing = missing.minus(amount_cents).unwrap_or_default();
         draws.push(Draw { lot_id: lot.lot_id, amount_cents });
     }
-    let share = bought.bonus.share(bought.gone, bought.amount);
-    let bonus = bought
-        .bonus_lot_id
-        .and_then(|id| account.lot(id))
-        .map(|lot| {
-            let more = share.minus(lot.charged_back).unwrap_or_default();
-            Draw { lot_id: lot.lot_id, amount_cents: lot.remaining.min(more) }
-        })
-        .filter(|draw| draw.amount_cents > Cents::ZERO);
+    let (bonus, bonus_debt_cents) = take_bonus(account, bought);
     CreditsChargedBack {
         purchase,
         amount_cents: amount,
         draws,
         debt_cents: missing,
         bonus,
+        bonus_debt_cents,
         at: now,
     }
 }
 
-/// Issues a lot for money that came back, for example after a dispute that was won.
+/// Returns what is taken of a bonus, and what is owed for it.
+fn take_bonus(account: &CreditAccount, bought: &Bought) -> (Option<Draw>, Cents) {
+    let Some(lot) = bought.bonus_lot_id.and_then(|id| account.lot(id)) else {
+        return (None, Cents::ZERO);
+    };
+    let more = bought.bonus_share.minus(bought.bonus_gone).unwrap_or_default().max(Cents::ZERO);
+    let amount_cents = lot.remaining.min(more);
+    let owed = lot.held.min(more.minus(amount_cents).unwrap_or_default());
+    let taken = (amount_cents > Cents::ZERO).then_some(Draw { lot_id: lot.lot_id, amount_cents });
+    (taken, owed)
+}
+
+/// Issues a lot for what came back, for example after a dispute that was won.
 pub fn reinstate(
     lot_id: LotId,
+    origin: LotOrigin,
     purchase: PurchaseOf,
     amount: Cents,
     now: Timestamp,
 ) -> CreditEvent {
-    let lot = lot(lot_id, LotOrigin::Reinstatement, amount, "Money that came back", now);
+    let lot = lot(lot_id, origin, amount, "Money that came back", now);
     CreditEvent::Granted(CreditsGranted { purchase: Some(purchase), ..lot })
 }
 
-/// Pays what is owed out of a lot that is just being issued.
+/// Pays what is owed out of lots that something just came to. What was paid for pays everything, a bonus
+/// what is owed for bonuses, a gift nothing.
 pub fn settle(
     account: &CreditAccount,
-    lot_id: LotId,
-    amount: Cents,
+    came: impl IntoIterator<Item = (LotId, LotOrigin, Cents)>,
     now: Timestamp,
-) -> Option<CreditEvent> {
-    let amount_cents = account.debt.min(amount);
-    (amount_cents > Cents::ZERO).then(|| {
-        CreditEvent::DebtSettled(CreditsDebtSettled {
-            draws: vec![Draw { lot_id, amount_cents }],
-            amount_cents,
-            at: now,
-        })
-    })
+) -> Option<CreditsDebtSettled> {
+    let mut debt = account.debt;
+    let mut bonus_debt = account.bonus_debt;
+    let mut draws = Vec::new();
+    for (lot_id, origin, amount) in came {
+        let payable = match origin {
+            LotOrigin::Purchase | LotOrigin::Reinstatement => debt,
+            LotOrigin::Bonus => bonus_debt,
+            LotOrigin::FreeTier | LotOrigin::Promotional | LotOrigin::Sandbox => Cents::ZERO,
+        };
+        let amount_cents = amount.min(payable);
+        if amount_cents > Cents::ZERO {
+            (debt, bonus_debt) = pay((debt, bonus_debt), origin, amount_cents);
+            draws.push(Draw { lot_id, amount_cents });
+        }
+    }
+    let amount_cents = draws.iter().map(|draw| draw.amount_cents).sum();
+    (!draws.is_empty()).then_some(CreditsDebtSettled { draws, amount_cents, at: now })
+}
+
+/// Returns what is owed in all, and of it for bonuses, once a lot has paid an amount: money pays what is owed
+/// for bonuses last.
+pub(super) fn pay(
+    (debt, bonus_debt): (Cents, Cents),
+    origin: LotOrigin,
+    amount: Cents,
+) -> (Cents, Cents) {
+    let debt = debt.minus(amount).unwrap_or_default();
+    let by_bonus = if origin == LotOrigin::Bonus { amount } else { Cents::ZERO };
+    (debt, bonus_debt.minus(by_bonus).unwrap_or_default().min(debt))
 }

@@ -33,7 +33,7 @@ events! {
         CardSaved(CreditsCardSaved) = "credits.card_saved", 1;
         /// Money that was paid went back: a refund or a dispute.
         ChargedBack(CreditsChargedBack) = "credits.charged_back", 1;
-        /// What was owed after a chargeback was paid from new credits.
+        /// What was owed after a chargeback was paid from credits that came or came back.
         DebtSettled(CreditsDebtSettled) = "credits.debt_settled", 1;
     }
 }
@@ -297,11 +297,21 @@ pub struct CreditsChargedBack {
     /// What is taken of the purchase's bonus, in proportion, as far as it is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bonus: Option<Draw>,
+    /// What jobs hold of that proportion, and is owed now.
+    #[serde(default, skip_serializing_if = "Cents::is_zero")]
+    pub bonus_debt_cents: Cents,
     /// When.
     pub at: Timestamp,
 }
 
-/// What was owed was paid from new credits.
+impl CreditsChargedBack {
+    /// Returns what the purchase's bonus loses: what is taken of it and what is owed for it.
+    pub fn bonus_total(&self) -> Cents {
+        self.bonus.map(|draw| draw.amount_cents).into_iter().chain([self.bonus_debt_cents]).sum()
+    }
+}
+
+/// What was owed was paid from credits that came or came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditsDebtSettled {
     /// From which lots.

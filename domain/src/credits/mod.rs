@@ -12,7 +12,7 @@ mod postings;
 mod state;
 mod watch;
 
-pub use announce::{AnnounceExpiry, NOTICE};
+pub use announce::{AnnounceExpiry, NOTICE, overdue};
 pub use charge_back::{Bought, charge_back, reinstate, settle};
 pub use escrow::{CaptureFor, Escrow, capture, hold, release};
 pub use events::{

@@ -132,14 +132,14 @@ fn legs(draws: &[Draw], sign: fn(Cents) -> Cents) -> impl Iterator<Item = Postin
 
 fn charged_back(back: &CreditsChargedBack) -> Vec<Posting> {
     let mut entry: Vec<_> = legs(&back.draws, Cents::negated).collect();
-    if back.debt_cents != Cents::ZERO {
-        let amount = back.debt_cents.negated();
-        entry.push(Posting { account: Account::Receivable, amount });
+    let owed: Cents = [back.debt_cents, back.bonus_debt_cents].into_iter().sum();
+    if owed != Cents::ZERO {
+        entry.push(Posting { account: Account::Receivable, amount: owed.negated() });
     }
     entry.push(Posting { account: Account::PaymentClearing, amount: back.amount_cents });
-    if let Some(bonus) = &back.bonus {
-        entry.extend(legs(std::slice::from_ref(bonus), Cents::negated));
-        entry.push(Posting { account: Account::Promotions, amount: bonus.amount_cents });
+    entry.extend(legs(back.bonus.as_slice(), Cents::negated));
+    if back.bonus_total() != Cents::ZERO {
+        entry.push(Posting { account: Account::Promotions, amount: back.bonus_total() });
     }
     entry
 }

@@ -1,8 +1,9 @@
 //! A credit account: its lots and totals.
 
+use super::charge_back::pay;
 use super::events::{
-    CreditEvent, CreditsCaptured, CreditsChargedBack, CreditsGranted, CreditsHeld, CreditsReleased,
-    CreditsTopUpRequested, Draw, LotOrigin,
+    CreditEvent, CreditsCaptured, CreditsChargedBack, CreditsDebtSettled, CreditsGranted,
+    CreditsHeld, CreditsReleased, CreditsTopUpRequested, Draw, LotOrigin,
 };
 use crate::ids::{LotId, PurchaseId};
 use crate::money::Cents;
@@ -96,9 +97,12 @@ pub struct CreditAccount {
     /// What was taken out of lots with the money that had paid for them.
     #[serde(default, skip_serializing_if = "Cents::is_zero")]
     pub charged_back: Cents,
-    /// What is owed: spent credits whose money went back.
+    /// What is owed: credits that were spent or held when their money went back.
     #[serde(default, skip_serializing_if = "Cents::is_zero")]
     pub debt: Cents,
+    /// What of the debt is owed for bonuses.
+    #[serde(default, skip_serializing_if = "Cents::is_zero")]
+    pub bonus_debt: Cents,
     /// The threshold below which the balance was said to be low, until it rises again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_low: Option<Cents>,
@@ -230,8 +234,21 @@ impl CreditAccount {
         if let Some(bonus) = back.bonus {
             self.take(&[bonus]);
         }
-        subtract(&mut self.available, back.debt_cents);
-        add(&mut self.debt, back.debt_cents);
+        let owed = [back.debt_cents, back.bonus_debt_cents].into_iter().sum();
+        subtract(&mut self.available, owed);
+        add(&mut self.debt, owed);
+        add(&mut self.bonus_debt, back.bonus_debt_cents);
+    }
+
+    fn settle(&mut self, settled: &CreditsDebtSettled) {
+        for draw in &settled.draws {
+            let origin = self.lot(draw.lot_id).map_or(LotOrigin::Purchase, |lot| lot.origin);
+            (self.debt, self.bonus_debt) =
+                pay((self.debt, self.bonus_debt), origin, draw.amount_cents);
+        }
+        self.take(&settled.draws);
+        // What was owed was counted already.
+        add(&mut self.available, settled.amount_cents);
     }
 
     /// Takes money out of lots for good.
@@ -302,12 +319,7 @@ impl Aggregate for CreditAccount {
                 });
             }
             CreditEvent::ChargedBack(back) => self.charge_back(back),
-            CreditEvent::DebtSettled(settled) => {
-                self.take(&settled.draws);
-                // What was owed was counted already.
-                add(&mut self.available, settled.amount_cents);
-                subtract(&mut self.debt, settled.amount_cents);
-            }
+            CreditEvent::DebtSettled(settled) => self.settle(settled),
         }
         if self.told_low.is_some_and(|threshold| self.available >= threshold) && raises(event) {
             self.told_low = None;

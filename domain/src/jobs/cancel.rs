@@ -78,9 +78,18 @@ pub(super) fn close(
         }
     }
     let cancelled = JobCancelled { reason, refunded_cents: released.amount_cents, at: context.now };
-    Ok(changes
-        .append(StreamId::Job(job_id), JobEvent::Cancelled(cancelled))
-        .append(job.book.stream(), CreditEvent::Released(released)))
+    // What comes back pays what is owed first.
+    let back = released.draws.iter().filter_map(|draw| {
+        account.lot(draw.lot_id).map(|lot| (draw.lot_id, lot.origin, draw.amount_cents))
+    });
+    let settled = credits::settle(account, back, context.now);
+    let overdue = credits::overdue(account, &released, settled.as_ref(), context.now);
+    changes.push(StreamId::Job(job_id), JobEvent::Cancelled(cancelled));
+    let money = [CreditEvent::Released(released)].into_iter();
+    for event in money.chain(settled.map(CreditEvent::DebtSettled)).chain(overdue) {
+        changes.push(job.book.stream(), event);
+    }
+    Ok(changes)
 }
 
 impl Command for CancelJob {

@@ -106,8 +106,9 @@ impl Command for CompletePurchase {
         for lot in lots {
             changes.push(stream, lot);
         }
-        if let Some(settled) = credits::settle(account, self.lot_id, purchase.amount, context.now) {
-            changes.push(stream, settled);
+        let bought = [(self.lot_id, LotOrigin::Purchase, purchase.amount)];
+        if let Some(settled) = credits::settle(account, bought, context.now) {
+            changes.push(stream, CreditEvent::DebtSettled(settled));
         }
         if account.top_ups.under_way == Some(self.purchase_id) {
             let topped_up = CreditsAutoToppedUp {

@@ -91,6 +91,9 @@ pub struct PurchaseReversed {
     pub reference: String,
     /// How much of the payment is gone under this reference, all in all.
     pub total_cents: Cents,
+    /// How much of the bonus went with all that is gone, or is owed for it.
+    #[serde(default, skip_serializing_if = "Cents::is_zero")]
+    pub bonus_gone_cents: Cents,
     /// When.
     pub at: Timestamp,
 }

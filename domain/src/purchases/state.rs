@@ -71,9 +71,13 @@ pub struct Purchase {
     /// Why it was not paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// What went back, by the provider's name of the refund or dispute.
+    /// What is said to have gone back, by the provider's name of the refund or dispute. Zero for a dispute
+    /// that was won; together they may be more than was paid.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reversed: BTreeMap<String, Cents>,
+    /// What of the bonus went with it, or is owed for it.
+    #[serde(default, skip_serializing_if = "Cents::is_zero")]
+    pub bonus_gone: Cents,
     /// When it was opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Timestamp>,
@@ -88,9 +92,15 @@ impl Purchase {
         self.opened_at.is_some()
     }
 
-    /// Returns what of the payment is gone, all in all.
+    /// Returns what of the payment is gone, all in all: never more than was paid.
     pub fn reversed_total(&self) -> Cents {
-        self.reversed.values().copied().sum()
+        self.reversed.values().copied().sum::<Cents>().min(self.amount)
+    }
+
+    /// Returns the same if so much were gone under a reference.
+    pub(super) fn reversed_with(&self, reference: &str, total: Cents) -> Cents {
+        let others = self.reversed.iter().filter(|(name, _)| *name != reference);
+        others.map(|(_, gone)| *gone).chain([total]).sum::<Cents>().min(self.amount)
     }
 }
 
@@ -127,6 +137,7 @@ impl Aggregate for Purchase {
             }
             PurchaseEvent::Reversed(reversed) => {
                 self.reversed.insert(reversed.reference.clone(), reversed.total_cents);
+                self.bonus_gone = reversed.bonus_gone_cents;
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Lots: which is spent first, when one ends, and where a refund goes (specification section 7).
 
 use crate::model_lots::twelve_months;
-use crate::shop::{Shop, asks};
+use crate::shop::{Answer, Shop, asks};
 use firsthand_domain::credits::LotOrigin::{Bonus, FreeTier, Promotional, Purchase, Sandbox};
-use firsthand_domain::credits::{GrantCredits, LotExtension};
+use firsthand_domain::credits::{AnnounceExpiry, GrantCredits, LotExtension};
 use firsthand_domain::organizations::VerifyPhone;
 use firsthand_domain::time::Span;
 use firsthand_domain::{Book, Cents, Environment, Rejection, Timestamp};
@@ -145,6 +145,25 @@ fn only_the_lot_that_has_expired_is_extended_by_a_refund() {
         .collect();
     assert_eq!(extensions, [extended]);
     assert_eq!(shop.account().lot(second).unwrap().expires_at, Some(late));
+}
+
+#[test]
+fn what_comes_back_after_its_notice_is_announced_at_once_and_once() {
+    let mut shop = Shop::poor();
+    let end = shop.in_days(40);
+    let lot_id = shop.credit(100, Bonus, Some(end));
+    let job = shop.create(asks(100, 1, 1));
+    shop.wait(Span::days(20));
+    let announce = AnnounceExpiry { book: shop.book, lot_id };
+    assert_eq!(shop.world.run(&announce), Ok(vec![]), "a job holds all of it");
+    let told = |answer: &Answer| {
+        let events = answer.as_ref().unwrap().iter().map(|(_, event)| event.name());
+        events.filter(|name| *name == "credits.expiring_soon").count()
+    };
+    assert_eq!(told(&shop.cancel(job)), 1);
+    let job = shop.create(asks(60, 1, 1));
+    assert_eq!(told(&shop.cancel(job)), 0, "it was told");
+    assert_eq!(shop.world.run(&announce), Ok(vec![]));
 }
 
 #[test]

@@ -41,9 +41,9 @@ impl Shop {
     }
 
     fn reverse(&mut self, purchase_id: PurchaseId, reference: &str, total: i64) -> Answer {
-        let (lot_id, reference) = (self.lot(), reference.to_owned());
-        let total = Cents::new(total);
-        self.world.run(&ReversePurchase { purchase_id, reference, total, lot_id })
+        let (lot_id, bonus_lot_id) = (self.lot(), self.lot());
+        let (reference, total) = (reference.to_owned(), Cents::new(total));
+        self.world.run(&ReversePurchase { purchase_id, reference, total, lot_id, bonus_lot_id })
     }
 
     fn fail(&mut self, purchase_id: PurchaseId) -> Answer {
@@ -186,6 +186,55 @@ fn a_dispute_that_is_won_gives_back_what_it_took() {
     assert_eq!(shop.available(), -600);
     shop.reverse(id, "du_1", 0).unwrap();
     assert_eq!((shop.available(), shop.account().debt), (400, Cents::ZERO));
+    shop.check();
+}
+
+#[test]
+fn what_is_told_in_another_order_comes_to_the_same() {
+    let told = |totals: &[(&str, i64)]| {
+        let mut shop = Shop::poor();
+        let id = shop.buy(2_500);
+        for (reference, total) in totals {
+            shop.reverse(id, reference, *total).unwrap();
+            shop.check();
+        }
+        (shop.available(), shop.purchase(id).reversed_total().get())
+    };
+    // A refund that grew, its last total first; a dispute that was won, first heard of when it was.
+    assert_eq!(told(&[("ch_1", 300), ("ch_1", 800)]), (2_625 - 800 - 40, 800));
+    assert_eq!(told(&[("ch_1", 800), ("ch_1", 300)]), (2_625 - 800 - 40, 800));
+    assert_eq!(told(&[("du_1", 2_500), ("du_1", 0)]), (2_625, 0));
+    assert_eq!(told(&[("du_1", 0), ("du_1", 2_500)]), (2_625, 0));
+    // A refund that is heard of while a dispute holds everything counts once the dispute is won.
+    assert_eq!(told(&[("ch_1", 500), ("du_1", 2_500), ("du_1", 0)]), (2_625 - 525, 500));
+    assert_eq!(told(&[("du_1", 2_500), ("ch_1", 500), ("du_1", 0)]), (2_625 - 525, 500));
+}
+
+#[test]
+fn a_bonus_that_a_job_holds_is_owed_and_not_given_away_when_it_comes_back() {
+    let mut shop = Shop::poor();
+    let id = shop.buy(25_000);
+    let job = shop.create(asks(30_000, 1, 1));
+    shop.reverse(id, "ch_1", 10_000).unwrap();
+    assert_eq!((shop.available(), shop.account().bonus_debt), (-12_000, Cents::new(2_000)));
+    shop.reverse(id, "ch_1", 25_000).unwrap();
+    assert_eq!((shop.available(), shop.account().bonus_debt), (-30_000, Cents::new(5_000)));
+    shop.cancel(job).unwrap();
+    assert_eq!((shop.available(), shop.account().debt), (0, Cents::ZERO));
+    assert_eq!(shop.account().bonus_debt, Cents::ZERO);
+    shop.check();
+}
+
+#[test]
+fn a_gift_pays_no_debt_and_a_bonus_only_that_of_bonuses() {
+    let mut shop = Shop::poor();
+    shop.credit(100, LotOrigin::Promotional, None);
+    let job = shop.create(asks(100, 1, 1));
+    let id = shop.buy(1_000);
+    shop.create(asks(1_000, 1, 1));
+    shop.reverse(id, "ch_1", 1_000).unwrap();
+    shop.cancel(job).unwrap();
+    assert_eq!((shop.available(), shop.account().debt), (-900, Cents::new(1_000)));
     shop.check();
 }
 

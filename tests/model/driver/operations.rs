@@ -24,7 +24,7 @@ pub enum Operation {
     Open { purchase: PurchaseId, pack: i64 },
     Pay { purchase: PurchaseId, amount: i64, lots: [LotId; 2] },
     Fail { purchase: PurchaseId },
-    Reverse { purchase: PurchaseId, name: &'static str, total: i64, lot: LotId },
+    Reverse { purchase: PurchaseId, name: &'static str, total: i64, lots: [LotId; 2] },
     Create { job: JobId, posting: Posting },
     Cancel { job: JobId },
     Rate { job: JobId, stars: u8 },
@@ -129,11 +129,12 @@ impl Operation {
             Self::Fail { purchase } => {
                 Box::new(EndPurchase { purchase_id: purchase, code: "expired".to_owned() })
             }
-            Self::Reverse { purchase, name, total, lot } => Box::new(ReversePurchase {
+            Self::Reverse { purchase, name, total, lots } => Box::new(ReversePurchase {
                 purchase_id: purchase,
                 reference: name.to_owned(),
                 total: Cents::new(total),
-                lot_id: lot,
+                lot_id: lots[0],
+                bonus_lot_id: lots[1],
             }),
             Self::Create { job, posting } => {
                 Box::new(CreateJob { book, job_id: job, input: input(&posting) })
@@ -178,8 +179,9 @@ impl Operation {
                 book.pay(&id(purchase), *amount, [&lot, &bonus], now)
             }
             Self::Fail { purchase } => book.fail(&id(purchase)),
-            Self::Reverse { purchase, name, total, lot } => {
-                book.reverse(&id(purchase), name, *total, &id(lot), now)
+            Self::Reverse { purchase, name, total, lots } => {
+                let [lot, bonus] = lots.map(|lot| lot.to_string());
+                book.reverse(&id(purchase), name, *total, [&lot, &bonus], now)
             }
             Self::Create { job, posting } => {
                 book.create(&id(job), posting, &id(&refill(*job)), now)

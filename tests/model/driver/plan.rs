@@ -130,7 +130,8 @@ impl Planner<'_> {
             _ => self.random.random_range(1..=amount),
         };
         let name = ["re_1", "re_2", "du_1"][self.random.random_range(0..3)];
-        Some(Operation::Reverse { purchase: parse(&id), name, total, lot: self.lot() })
+        let lots = [self.lot(), self.lot()];
+        Some(Operation::Reverse { purchase: parse(&id), name, total, lots })
     }
 
     fn create(&mut self) -> Option<Operation> {

@@ -1,7 +1,10 @@
 //! Purchases, and money that goes back. The specification names refunds, disputes and debts; how they are booked is
-//! decided in ADR 0014: under each name the provider tells a total, and the difference to before is booked. What
+//! decided in ADR 0014: under each name the provider tells a total, in any order. The largest counts until it is
+//! told that all came back, which is the last word; of what they add up to, no more is gone than was paid. What
 //! goes back is taken out of the purchase's own lot, then out of other lots that were paid for; what they lack is
-//! owed, and paid out of what is bought next. Of the bonus the same proportion is taken, as far as it is left.
+//! owed. Of the bonus the same proportion is taken, as far as it is left; what jobs hold of it is owed too. What is
+//! owed is paid out of what is bought next, comes back from a dispute, or is given back by a job. A bonus pays only
+//! what is owed for bonuses.
 
 use super::{Amount, At, Book, Movement, Origin, Outcome, find, refuse};
 use std::collections::BTreeMap;
@@ -30,8 +33,22 @@ pub struct Purchase {
     pub paid: Paid,
     /// Its lot, and the lot of its bonus; they exist once it is paid.
     pub lots: [String; 2],
-    /// How much is gone under each refund or dispute.
+    /// How much is said to be gone under each refund or dispute.
     pub gone: BTreeMap<String, Amount>,
+    /// How much of the bonus went with it, or is owed for it.
+    pub bonus_gone: Amount,
+}
+
+impl Purchase {
+    /// What of the money is gone.
+    fn back(&self) -> Amount {
+        self.gone.values().sum::<Amount>().min(self.amount)
+    }
+
+    /// What of the bonus should be gone with it.
+    fn share(&self) -> Amount {
+        bonus_of(self.amount) * self.back() / self.amount
+    }
 }
 
 /// What a pack gives on top.
@@ -43,7 +60,8 @@ impl Book {
     /// Somebody wants to buy a pack.
     pub fn open(&mut self, id: &str, pack: Amount) -> Outcome {
         let lots = [String::new(), String::new()];
-        let purchase = Purchase { amount: pack, paid: Paid::Not, lots, gone: BTreeMap::new() };
+        let gone = BTreeMap::new();
+        let purchase = Purchase { amount: pack, paid: Paid::Not, lots, gone, bonus_gone: 0 };
         self.purchases.insert(id.to_owned(), purchase);
         Ok(true)
     }
@@ -64,7 +82,7 @@ impl Book {
         if bonus_of(amount) > 0 {
             self.issue(lots[1], Origin::Bonus, bonus_of(amount), now);
         }
-        self.pay_debt(lots[0]);
+        self.pay_debt(lots[0], amount);
         Ok(true)
     }
 
@@ -79,30 +97,47 @@ impl Book {
         Ok(open)
     }
 
-    /// So much of a purchase is gone under a name, all in all; never more than was paid.
-    pub fn reverse(&mut self, id: &str, name: &str, total: Amount, lot: &str, now: At) -> Outcome {
-        let purchase = find(&self.purchases, id)?.clone();
+    /// So much of a purchase is gone under a name, all in all.
+    pub fn reverse(
+        &mut self,
+        id: &str,
+        name: &str,
+        total: Amount,
+        lots: [&str; 2],
+        now: At,
+    ) -> Outcome {
+        let mut purchase = find(&self.purchases, id)?.clone();
         if purchase.paid != Paid::Yes {
             return refuse("not_paid");
         }
-        let before = purchase.gone.get(name).copied().unwrap_or(0);
-        let elsewhere = purchase.gone.values().sum::<Amount>() - before;
-        let total = total.clamp(0, purchase.amount - elsewhere);
-        if total == before {
+        let known = purchase.gone.get(name).copied();
+        let said = if known == Some(0) { 0 } else { total.max(0) };
+        let said = if said == 0 { 0 } else { said.max(known.unwrap_or(0)) };
+        if known == Some(said) {
             return Ok(false);
         }
-        self.purchases.get_mut(id).unwrap().gone.insert(name.to_owned(), total);
-        if total > before {
-            self.charge_back(&purchase, total - before, elsewhere + total);
-        } else {
-            self.issue(lot, Origin::Reinstatement, before - total, now);
-            self.pay_debt(lot);
+        let before = purchase.back();
+        purchase.gone.insert(name.to_owned(), said);
+        let after = purchase.back();
+        if after > before {
+            self.charge_back(&mut purchase, after - before);
         }
+        if after < before {
+            let bonus = (purchase.bonus_gone - purchase.share()).max(0);
+            purchase.bonus_gone -= bonus;
+            self.issue(lots[0], Origin::Reinstatement, before - after, now);
+            if bonus > 0 {
+                self.issue(lots[1], Origin::Bonus, bonus, now);
+            }
+            self.pay_debt(lots[0], before - after);
+            self.pay_debt(lots[1], bonus);
+        }
+        self.purchases.insert(id.to_owned(), purchase);
         Ok(true)
     }
 
-    /// Books that an amount went back, so that `gone` of the purchase are gone in all.
-    fn charge_back(&mut self, purchase: &Purchase, amount: Amount, gone: Amount) {
+    /// Books that an amount went back.
+    fn charge_back(&mut self, purchase: &mut Purchase, amount: Amount) {
         let mut missing = amount - self.take_back(&purchase.lots[0], amount);
         let mut others: Vec<_> = self.lots.iter().filter(|(_, lot)| lot.origin.paid()).collect();
         others.sort_by_key(|(_, lot)| lot.age);
@@ -110,15 +145,17 @@ impl Book {
         for id in others {
             missing -= self.take_back(&id, missing);
         }
-        self.debt += missing;
-        self.post("receivable", -missing);
         self.post("payment_clearing", amount);
-        // The proportion is that of all that is gone, so that it does not depend on the number of refunds.
-        let due = bonus_of(purchase.amount) * gone / purchase.amount;
-        let taken = self.lots.get(&purchase.lots[1]).map_or(0, |bonus| bonus.taken_back);
-        let bonus = self.take_back(&purchase.lots[1], (due - taken).max(0));
-        self.post("promotions", bonus);
-        self.moved(Movement::of("chargeback", -amount - bonus, 0));
+        let due = (purchase.share() - purchase.bonus_gone).max(0);
+        let taken = self.take_back(&purchase.lots[1], due);
+        let held = self.lots.get(&purchase.lots[1]).map_or(0, |bonus| bonus.held);
+        let owed = held.min(due - taken);
+        purchase.bonus_gone += taken + owed;
+        self.post("promotions", taken + owed);
+        self.debt += missing + owed;
+        self.bonus_debt += owed;
+        self.post("receivable", -missing - owed);
+        self.moved(Movement::of("chargeback", -amount - taken - owed, 0));
     }
 
     /// Takes up to an amount out of what is left of a lot, if it was ever issued.
@@ -131,11 +168,20 @@ impl Book {
         taken
     }
 
-    /// What is owed is paid out of a lot that was just bought. That is no transaction: what is owed was taken from
-    /// the balance when it became due.
-    fn pay_debt(&mut self, lot: &str) {
-        let paid = self.take_back(lot, self.debt);
+    /// What is owed is paid out of an amount that just came to a lot. That is no transaction: what is owed was
+    /// taken from the balance when it became due.
+    pub(crate) fn pay_debt(&mut self, id: &str, came: Amount) {
+        let payable = match self.lots.get(id).map(|lot| lot.origin) {
+            Some(Origin::Purchase | Origin::Reinstatement) => self.debt,
+            Some(Origin::Bonus) => self.bonus_debt,
+            Some(Origin::FreeTier | Origin::Promotional | Origin::Sandbox) | None => 0,
+        };
+        let paid = self.take_back(id, payable.min(came));
+        if self.lots.get(id).is_some_and(|lot| lot.origin == Origin::Bonus) {
+            self.bonus_debt -= paid;
+        }
         self.debt -= paid;
+        self.bonus_debt = self.bonus_debt.min(self.debt);
         self.post("receivable", paid);
     }
 }

@@ -38,8 +38,10 @@ pub struct Book {
     pub lots: BTreeMap<String, Lot>,
     /// What each job holds, by the lots it drew from, in the order in which they were drawn.
     pub holds: BTreeMap<String, Vec<Draw>>,
-    /// What was spent and went back to the customer's bank.
+    /// What was spent or held when its money went back to the customer's bank.
     pub debt: Amount,
+    /// What of that is owed for bonuses.
+    pub bonus_debt: Amount,
     /// Every job ever posted.
     pub jobs: BTreeMap<String, Job>,
     /// Every submission ever begun.

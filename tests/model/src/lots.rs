@@ -8,7 +8,7 @@ pub(crate) const DAY: i64 = 86_400_000_000;
 /// A refund to a lot that has expired meanwhile gives it that much longer.
 pub(crate) const EXTENSION: i64 = 30 * DAY;
 /// So long before its end a lot is announced.
-const NOTICE: i64 = 30 * DAY;
+pub(crate) const NOTICE: i64 = 30 * DAY;
 /// What a verified phone number is given.
 const FREE_GRANT: Amount = 250;
 /// What a sandbox has at the beginning of a day.

@@ -1,6 +1,6 @@
 //! Holds, captures and releases: the table of postings in section 7 of the specification.
 
-use super::lots::EXTENSION;
+use super::lots::{EXTENSION, NOTICE};
 use super::{Amount, At, Book, Outcome};
 
 /// A part of an amount, and the lot that it comes from or goes to.
@@ -147,10 +147,12 @@ impl Book {
         if total == 0 {
             return;
         }
+        let mut extended = Vec::new();
         for draw in &draws {
             if self.lots[&draw.lot].lapsed(now) {
                 self.write_off(&draw.lot);
                 self.extensions += 1;
+                extended.push(draw.lot.clone());
                 let lot = self.lots.get_mut(&draw.lot).unwrap();
                 lot.expires_at = Some(now + EXTENSION);
                 lot.announced = false;
@@ -162,6 +164,15 @@ impl Book {
         }
         self.post(&format!("escrow:{job}"), -total);
         self.moved(Movement::of("refund", total, -total).job(job));
+        for draw in &draws {
+            self.pay_debt(&draw.lot, draw.amount);
+        }
+        // While all of a lot was held there was nothing to announce; if its notice is over, it is told now.
+        for draw in draws.iter().filter(|draw| !extended.contains(&draw.lot)) {
+            let lot = self.lots.get_mut(&draw.lot).unwrap();
+            let noticed = lot.expires_at.is_some_and(|end| end - NOTICE <= now);
+            lot.announced |= noticed && lot.remaining > 0;
+        }
     }
 }
 

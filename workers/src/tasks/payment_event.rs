@@ -75,6 +75,13 @@ async fn act(
     if !matches!(purchase.book, Book::Organization(_, of) if of == environment) {
         return Ok("refused");
     }
+    // A second payment of one purchase bought nothing, and what goes back of it takes nothing back.
+    if let Some(payment) = event.fact.payment()
+        && purchase.payment.as_deref().is_some_and(|known| known != payment)
+    {
+        tracing::error!(purchase.id = %id, payment, "another payment of a purchase that is paid");
+        return Ok("refused");
+    }
     let stream = StreamId::Purchase(id);
     match &event.fact {
         Fact::SessionPaid { payment, amount } | Fact::PaymentSucceeded { payment, amount } => {
@@ -108,6 +115,7 @@ async fn act(
                 reference: reference.clone(),
                 total: Cents::new(*total),
                 lot_id: LotId::in_slot(mint((context.clock)()), id.slot()),
+                bonus_lot_id: LotId::in_slot(mint((context.clock)()), id.slot()),
             };
             report(context, task, stream, command).await?;
         }
