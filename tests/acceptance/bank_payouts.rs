@@ -4,7 +4,7 @@ use crate::finance_common::operator;
 use crate::payout_common::{GOOD, after, earner, payout, sums, tell};
 use crate::purchase_common::{PURCHASES, bought, once, opened, paid, refunded};
 use firsthand_tests::shape::{assert_part, int, text};
-use firsthand_tests::{Buyer, Server, Wait};
+use firsthand_tests::{Buyer, Server, Wait, Worker};
 use serde_json::{Value, json};
 
 const PAYOUTS: &str = "/internal/operator/bank_payouts";
@@ -57,6 +57,25 @@ async fn disputed(
     dispute
 }
 
+/// Takes part of a worker's payout back; waits until the worker's money is where it is then.
+async fn taken_back(
+    (server, worker): (&Server, &Worker),
+    payout: &Value,
+    cents: i64,
+    expected: [i64; 4],
+) {
+    let path = format!("/v1/transfers/{}/reversals", text(payout, "external_ref"));
+    server.gateway(true).post_form(&path, &format!("amount={cents}")).await.ok(200);
+    let mut wait = Wait::until("the reversal is booked");
+    loop {
+        let seen = sums(worker).await;
+        if seen == expected {
+            return;
+        }
+        wait.not_yet(&json!(seen)).await;
+    }
+}
+
 #[tokio::test]
 async fn what_was_paid_out_is_matched_to_the_cent() {
     let server = &Server::start(after(0)).await;
@@ -86,19 +105,21 @@ async fn what_was_paid_out_is_matched_to_the_cent() {
     // What comes later is in the next payout, and agrees with what was booked in all.
     refunded(&buyer.api, server, &first, Some(200), 500).await;
     disputed((server, &buyer), &second, Some(&dispute), 0).await;
-    let path = format!("/v1/transfers/{}/reversals", text(&transfer, "external_ref"));
-    server.gateway(true).post_form(&path, "amount=500").await.ok(200);
-    let mut wait = Wait::until("the reversal is booked");
-    while sums(&worker).await != [0, 500, 0, 300] {
-        wait.not_yet(&json!(sums(&worker).await)).await;
-    }
+    taken_back((server, &worker), &transfer, 300, [0, 300, 0, 500]).await;
     let seen = matched(server, &paid_out(server).await).await;
     assert_eq!(seen["residues"], json!([]), "{seen}");
     let expected = json!([
         {"kind": "refund", "transaction_count": 1, "amount_cents": -200},
         {"kind": "dispute", "transaction_count": 1, "amount_cents": 1_000},
-        {"kind": "worker_payout", "transaction_count": 1, "amount_cents": 500},
+        {"kind": "worker_payout", "transaction_count": 1, "amount_cents": 300},
     ]);
+    assert_eq!(seen["matched"], expected);
+
+    // What is taken back of a transfer comes piece by piece, and is booked as a total.
+    taken_back((server, &worker), &transfer, 200, [0, 500, 0, 300]).await;
+    let seen = matched(server, &paid_out(server).await).await;
+    assert_eq!(seen["residues"], json!([]), "{seen}");
+    let expected = json!([{"kind": "worker_payout", "transaction_count": 1, "amount_cents": 200}]);
     assert_eq!(seen["matched"], expected);
     let nothing = matched(server, &paid_out(server).await).await;
     assert_part(&nothing, &json!({"amount_cents": 0, "transaction_count": 0, "matched": []}));

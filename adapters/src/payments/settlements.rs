@@ -38,6 +38,8 @@ pub enum Source {
         transfer: String,
         /// Our payout, if it names one.
         payout_id: Option<String>,
+        /// All that was taken back of the transfer so far, in cents, if it was told.
+        reversed: Option<i64>,
     },
     /// Nothing that we book: the provider's own fees, for one.
     Other(String),
@@ -91,8 +93,14 @@ fn id_of(object: &Value, name: &str) -> Option<String> {
     field.as_str().map(ToOwned::to_owned).or_else(|| text(field, "id"))
 }
 
-fn payout_id(transfer: &Value) -> Option<String> {
-    transfer.get("metadata").and_then(|metadata| text(metadata, "payout_id"))
+/// Reads what a transaction says of a transfer, if it shows it.
+fn transfer(name: String, shown: Option<&Value>) -> Source {
+    let metadata = shown.and_then(|shown| shown.get("metadata"));
+    Source::Transfer {
+        transfer: name,
+        payout_id: metadata.and_then(|metadata| text(metadata, "payout_id")),
+        reversed: shown.and_then(|shown| shown.get("amount_reversed")).and_then(Value::as_i64),
+    }
 }
 
 /// Reads what a balance transaction is about; `id` is its own name.
@@ -106,11 +114,10 @@ fn source(source: &Value, id: &str) -> Source {
             Source::Refund(charge, gone.and_then(Value::as_i64))
         }
         Some("dispute") => Source::Dispute(named),
-        Some("transfer") => Source::Transfer { transfer: named, payout_id: payout_id(source) },
-        Some("transfer_reversal") => Source::Transfer {
-            transfer: id_of(source, "transfer").unwrap_or(named),
-            payout_id: source.get("transfer").and_then(payout_id),
-        },
+        Some("transfer") => transfer(named, Some(source)),
+        Some("transfer_reversal") => {
+            transfer(id_of(source, "transfer").unwrap_or(named), source.get("transfer"))
+        }
         _ => Source::Other(named),
     }
 }
@@ -192,8 +199,8 @@ impl Account {
         }
     }
 
-    /// Returns the amount that the provider has under the name of a payment, a charge (what went back of it) or a
-    /// dispute; 0 if it knows no such thing.
+    /// Returns the amount that the provider has under the name of a payment, a charge (what went back of it), a
+    /// dispute or a transfer; 0 if it knows no such thing.
     ///
     /// # Errors
     /// [`PaymentError`].
@@ -201,6 +208,7 @@ impl Account {
         let (path, field) = match reference.split_once('_') {
             Some(("pi", _)) => ("payment_intents", "amount_received"),
             Some(("du" | "dp", _)) => ("disputes", "amount"),
+            Some(("tr", _)) => ("transfers", "amount"),
             _ => ("charges", "amount_refunded"),
         };
         let path = format!("/v1/{path}/{reference}");
@@ -235,12 +243,17 @@ mod tests {
             (json!({"object": "dispute", "id": "du_1"}), Source::Dispute("du_1".to_owned())),
             (
                 json!({"object": "transfer_reversal", "id": "trr_1", "transfer": {
-                    "id": "tr_1", "metadata": {"payout_id": "pay_1"},
+                    "id": "tr_1", "amount_reversed": 7, "metadata": {"payout_id": "pay_1"},
                 }}),
                 Source::Transfer {
                     transfer: "tr_1".to_owned(),
                     payout_id: Some("pay_1".to_owned()),
+                    reversed: Some(7),
                 },
+            ),
+            (
+                json!({"object": "transfer_reversal", "id": "trr_1", "transfer": "tr_1"}),
+                Source::Transfer { transfer: "tr_1".to_owned(), payout_id: None, reversed: None },
             ),
             (Value::Null, Source::Other("txn_1".to_owned())),
             (json!({"object": "topup", "id": "tu_1"}), Source::Other("tu_1".to_owned())),

@@ -82,7 +82,7 @@ pub(super) struct Matching {
 /// The provider's transactions under one name.
 struct Group<'a> {
     kind: Kind,
-    /// All that went back of the charge, if these are refunds and the provider told it.
+    /// All that went back of the charge or the transfer, if the provider told it.
     gone: Option<i64>,
     transactions: Vec<&'a BalanceTransaction>,
 }
@@ -92,23 +92,30 @@ impl Group<'_> {
         self.transactions.iter().map(|transaction| transaction.amount).sum()
     }
 
-    /// Says whether the provider's amounts are those that are booked. A charge's refunds and a dispute's two
-    /// directions may come in several payouts, so part of what is booked will do for them.
+    /// Says whether the provider's amounts are those that are booked. A charge's refunds, a dispute's two directions,
+    /// a transfer and what was taken back of it may come in several payouts, so part of what is booked will do for
+    /// them. What goes back by and by agrees if all of it does: one booking may be of several transactions.
     fn agrees(&self, booked: &Booked) -> bool {
-        if self.amount() == booked.total() && self.gone.is_none() {
-            return true;
-        }
         match (self.kind, self.gone) {
-            (Kind::Purchase, _) => false,
-            (_, Some(gone)) => gone == -booked.total(),
-            _ => {
-                let mut left = booked.amounts.clone();
-                self.transactions.iter().all(|transaction| {
-                    let found = left.iter().position(|amount| *amount == transaction.amount);
-                    found.map(|place| left.swap_remove(place)).is_some()
-                })
+            (Kind::Refund, Some(gone)) => gone == -booked.total(),
+            (Kind::WorkerPayout, Some(gone)) => {
+                let back = booked.amounts.iter().filter(|amount| **amount > 0);
+                let all_back = gone == back.sum::<i64>();
+                self.each_booked(booked, |amount| amount > 0 && all_back)
             }
+            _ if self.amount() == booked.total() => true,
+            (Kind::Purchase, _) => false,
+            _ => self.each_booked(booked, |_amount| false),
         }
+    }
+
+    /// Says whether each amount is booked, or need not be.
+    fn each_booked(&self, booked: &Booked, agreed: impl Fn(i64) -> bool) -> bool {
+        let mut left = booked.amounts.clone();
+        self.transactions.iter().filter(|one| !agreed(one.amount)).all(|transaction| {
+            let found = left.iter().position(|amount| *amount == transaction.amount);
+            found.map(|place| left.swap_remove(place)).is_some()
+        })
     }
 }
 
@@ -125,7 +132,10 @@ fn kind(source: &Source) -> Kind {
 fn groups(transactions: &[BalanceTransaction]) -> BTreeMap<&str, Group<'_>> {
     let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
     for transaction in transactions.iter().filter(|one| !FEES.contains(&one.kind.as_str())) {
-        let gone = if let Source::Refund(_, gone) = transaction.source { gone } else { None };
+        let gone = match transaction.source {
+            Source::Refund(_, gone) | Source::Transfer { reversed: gone, .. } => gone,
+            _ => None,
+        };
         let empty = || Group { kind: kind(&transaction.source), gone, transactions: Vec::new() };
         let group = groups.entry(transaction.source.reference()).or_insert_with(empty);
         group.transactions.push(transaction);
@@ -239,6 +249,33 @@ mod tests {
         assert_eq!(run(&[dispute(-1_000, 0), dispute(1_000, 0)], &booked), (0, vec![]));
         let other = run(&[dispute(-999, 0)], &booked);
         assert_eq!(other, (0, vec![(Reason::OtherAmount, -999, 0)]));
+    }
+
+    #[test]
+    fn what_is_taken_back_of_a_transfer_piece_by_piece_agrees_if_all_of_it_does() {
+        let one = |amount, reversed| {
+            let transfer = "tr_1".to_owned();
+            let source = Source::Transfer { transfer, payout_id: None, reversed };
+            one("transfer", amount, 0, source)
+        };
+        // Two reversals are booked as one total, and each comes in a payout of its own.
+        let booked = here("tr_1", &[-800, 500]);
+        for amount in [-800, 300, 200] {
+            assert_eq!(run(&[one(amount, Some(500))], &booked), (amount, vec![]));
+        }
+        let both = [one(300, Some(500)), one(200, Some(500))];
+        assert_eq!(run(&both, &booked), (500, vec![]));
+        let all = [one(-800, Some(500)), both[0].clone(), both[1].clone()];
+        assert_eq!(run(&all, &booked), (-300, vec![]));
+        // More went back there, or another amount was transferred.
+        let more = run(&[one(300, Some(800))], &booked);
+        assert_eq!(more, (0, vec![(Reason::OtherAmount, 300, -300)]));
+        let other = run(&[one(-900, Some(500))], &booked);
+        assert_eq!(other, (0, vec![(Reason::OtherAmount, -900, -300)]));
+        // Nothing is told of the whole: only the amount itself will do.
+        assert_eq!(run(&[one(500, None)], &booked), (500, vec![]));
+        let untold = run(&[one(300, None)], &booked);
+        assert_eq!(untold, (0, vec![(Reason::OtherAmount, 300, -300)]));
     }
 
     #[test]

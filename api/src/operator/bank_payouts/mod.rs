@@ -170,7 +170,7 @@ async fn booked(
     Ok(booked)
 }
 
-/// Returns what was transferred to workers, by the names of the transfers.
+/// Returns what was transferred to workers and what was taken back of it in all, by the names of the transfers.
 async fn payouts(
     app: &AppState,
     transactions: &[BalanceTransaction],
@@ -194,6 +194,7 @@ fn kind(reference: &str) -> Kind {
     match reference.split_once('_') {
         Some(("pi", _)) => Kind::Purchase,
         Some(("du" | "dp", _)) => Kind::Dispute,
+        Some(("tr", _)) => Kind::WorkerPayout,
         _ => Kind::Refund,
     }
 }
