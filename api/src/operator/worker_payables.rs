@@ -9,7 +9,7 @@ use axum::extract::State;
 use firsthand_domain::Timestamp;
 use firsthand_domain::ids::{SubmissionId, WorkerId};
 use firsthand_projections::Page;
-use firsthand_projections::finance::worker_payables::{self as report, Payable};
+use firsthand_projections::finance::worker_payables::{self as report, AllUntold, Payable};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -80,9 +80,9 @@ pub(super) struct WorkerPayableView {
     #[schema(value_type = schema::WorkerId)]
     worker_id: WorkerId,
     amounts: AmountsView,
-    /// Every submission that makes a difference, up to 100.
+    /// The submissions that make the difference, oldest first, up to 100.
     residues: Vec<ResidueView>,
-    /// The difference that no submission explains: 0 unless something is wrong.
+    /// The difference that no submission explains, named or not: 0 unless something is wrong.
     #[schema(value_type = schema::Cents)]
     unexplained_cents: i64,
 }
@@ -112,18 +112,18 @@ async fn row(
     payable: &Payable,
     as_of: Option<i64>,
 ) -> Result<WorkerPayableView, ApiError> {
-    let mut residues = Vec::new();
-    if payable.difference() != 0 {
-        for one in report::untold(app.store(), worker_id, as_of).await? {
-            residues.push(ResidueView {
-                submission_id: one.submission_id,
-                amount_cents: one.amount_cents,
-                approved_at: one.approved_at,
-            });
-        }
-    }
-    let named: i64 = residues.iter().map(|residue| residue.amount_cents).sum();
-    let unexplained_cents = payable.difference() - named;
+    let untold = if payable.difference() == 0 {
+        AllUntold::default()
+    } else {
+        report::untold(app.store(), worker_id, as_of).await?
+    };
+    let named = untold.named.into_iter().map(|one| ResidueView {
+        submission_id: one.submission_id,
+        amount_cents: one.amount_cents,
+        approved_at: one.approved_at,
+    });
+    let residues = named.collect();
+    let unexplained_cents = payable.difference() - untold.amount_cents;
     if unexplained_cents != 0 || !payable.adds_up() {
         tracing::error!(worker.id = %worker_id, unexplained_cents, "a worker's books differ");
     }

@@ -2,10 +2,11 @@
 
 use super::{Scope, position};
 use firsthand_domain::ids::{SubmissionId, WorkerId};
-use firsthand_domain::submissions::SubmissionStatus;
+use firsthand_domain::submissions::{Submission, SubmissionStatus};
 use firsthand_domain::{Book, Environment, State, StreamId, Timestamp};
+use firsthand_eventstore::codec::decode_state;
 use firsthand_eventstore::verify::snapshot;
-use firsthand_eventstore::{Store, StoreError, read};
+use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
@@ -114,52 +115,29 @@ pub struct Untold {
     pub approved_at: Option<Timestamp>,
 }
 
-/// Names a worker's approved submissions that the worker's book was not told of at an instant, or
-/// now, oldest first.
+/// The approvals that a worker's book was not told of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AllUntold {
+    /// The first of them, oldest first.
+    pub named: Vec<Untold>,
+    /// What all of them earned, named or not, in cents.
+    pub amount_cents: i64,
+}
+
+/// Returns a worker's approved submissions that the worker's book was not told of at an instant, or
+/// now.
 pub async fn untold(
     store: &Store,
     worker: WorkerId,
     instant: Option<i64>,
-) -> Result<Vec<Untold>, StoreError> {
-    let book = Book::Worker(worker);
-    let part = store.part_of_book(book);
-    let mut connection = store.single().acquire().await?;
-    let until = position::bound(&mut connection, part, None, instant).await?;
-    let ids = sqlx::query_scalar!(
-        "select s.submission_id
-         from worker_submissions s
-         where s.worker_id = $2
-           and not exists (
-             select from worker_earnings e
-             where e.part = $1 and e.book = $2 and e.submission_id = s.submission_id
-               and e.position <= $3)
-         order by s.submission_id",
-        part,
-        worker.to_string(),
-        until
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    drop(connection);
-    let mut by_part: BTreeMap<i16, Vec<StreamId>> = BTreeMap::new();
-    for id in ids {
-        let stream: StreamId = id.parse().map_err(StoreError::corrupt)?;
-        by_part.entry(store.part_of(stream)).or_default().push(stream);
-    }
+) -> Result<AllUntold, StoreError> {
     let mut found = Vec::new();
-    for (part, streams) in by_part {
-        for row in read::states(store, part, &streams).await? {
-            let (StreamId::Submission(id), State::Submission(submission)) = (row.stream, row.state)
-            else {
-                continue;
-            };
+    for (part, submissions) in candidates(store, worker, instant).await? {
+        for (submission_id, submission) in approved(store, part, &submissions).await? {
             let then = |at: Timestamp| instant.is_none_or(|instant| at.micros() <= instant);
-            let approved = submission.status == SubmissionStatus::Approved
-                && !submission.book.is_sandbox()
-                && submission.scored_at.is_some_and(then);
-            if approved {
+            if !submission.book.is_sandbox() && submission.scored_at.is_some_and(then) {
                 found.push(Untold {
-                    submission_id: id,
+                    submission_id,
                     amount_cents: submission.worker_cents.get(),
                     approved_at: submission.scored_at,
                 });
@@ -167,6 +145,76 @@ pub async fn untold(
         }
     }
     found.sort_by_key(|one| one.submission_id);
+    let amount_cents = found.iter().map(|one| one.amount_cents).sum();
     found.truncate(MOST_NAMED);
+    Ok(AllUntold { named: found, amount_cents })
+}
+
+/// Returns the submissions, by their parts, that a worker had accepted by an instant and has no earnings
+/// of by then. `worker_submissions` is no table of a part: a worker works for books of all parts.
+async fn candidates(
+    store: &Store,
+    worker: WorkerId,
+    instant: Option<i64>,
+) -> Result<BTreeMap<i16, Vec<String>>, StoreError> {
+    let book = Book::Worker(worker);
+    let part = store.part_of_book(book);
+    let mut connection = store.single().acquire().await?;
+    let until = position::bound(&mut connection, part, None, instant).await?;
+    let ids = sqlx::query_scalar!(
+        "select s.submission_id
+         from worker_submissions s
+         where s.worker_id = $2 and s.accepted_at <= $4
+           and not exists (
+             select from worker_earnings e
+             where e.part = $1 and e.book = $2 and e.submission_id = s.submission_id
+               and e.position <= $3)
+         order by s.submission_id",
+        part,
+        worker.to_string(),
+        until,
+        instant.unwrap_or(i64::MAX)
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut by_part: BTreeMap<i16, Vec<String>> = BTreeMap::new();
+    for id in ids {
+        let stream: StreamId = id.parse().map_err(StoreError::corrupt)?;
+        by_part.entry(store.part_of(stream)).or_default().push(id);
+    }
+    Ok(by_part)
+}
+
+/// Reads those of a part's submissions that are approved; most that earned nothing never were.
+async fn approved(
+    store: &Store,
+    part: i16,
+    submissions: &[String],
+) -> Result<Vec<(SubmissionId, Box<Submission>)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select s.stream as "stream!", s.state as "state!"
+           from unnest($2::text[]) as submissions(stream)
+           cross join lateral (
+             select stream, status, state
+             from streams
+             where part = $1 and stream >= submissions.stream
+             order by stream
+             limit 1) as s
+           where s.stream = submissions.stream and s.status = $3"#,
+        part,
+        submissions,
+        SubmissionStatus::Approved.as_str()
+    )
+    .fetch_all(store.single())
+    .await?;
+    let mut found = Vec::new();
+    for row in rows {
+        let stream: StreamId = row.stream.parse().map_err(StoreError::corrupt)?;
+        if let (StreamId::Submission(id), State::Submission(submission)) =
+            (stream, decode_state(stream, &row.state)?)
+        {
+            found.push((id, submission));
+        }
+    }
     Ok(found)
 }
