@@ -173,12 +173,22 @@ impl AppState {
         Ok(())
     }
 
+    /// Waits until the read models hold a book's part up to a position: one that was read from the log, which
+    /// may have gone on in another process.
+    pub(crate) async fn must_reach(&self, book: Book, position: i64) -> Result<(), ApiError> {
+        self.must_reach_part(self.store().part_of_book(book), position).await
+    }
+
     async fn must_catch_up_part(&self, part: i16) -> Result<(), ApiError> {
         let Some(head) = self.ledger.head(part).map(|head| *head.borrow()) else { return Ok(()) };
-        if self.read_models.reach(self.store(), part, head, PATIENCE).await? {
+        self.must_reach_part(part, head).await
+    }
+
+    async fn must_reach_part(&self, part: i16, position: i64) -> Result<(), ApiError> {
+        if self.read_models.reach(self.store(), part, position, PATIENCE).await? {
             return Ok(());
         }
-        tracing::warn!(part, head, "the read models are behind: a report is refused");
+        tracing::warn!(part, position, "the read models are behind: a report is refused");
         Err(ApiError::Unavailable)
     }
 

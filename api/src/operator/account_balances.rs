@@ -60,13 +60,17 @@ pub(super) async fn account_balances(
     let as_of = query.as_of.as_deref().map(|text| past(now, "as_of", text)).transpose()?;
     let limit = paging.limit()?;
     let after = paging.after.clone().unwrap_or_default();
-    app.must_catch_up(book).await?;
     let span = match as_of {
-        None => Span::ALL,
+        None => {
+            app.must_catch_up(book).await?;
+            Span::ALL
+        }
         // Up to the instant and with it.
         Some(as_of) => {
             let to = as_of.micros().saturating_add(1);
-            entries::span(app.store(), book, None, Some(to)).await?
+            let span = entries::span(app.store(), book, None, Some(to)).await?;
+            app.must_reach(book, span.until).await?;
+            span
         }
     };
     let rows = accounts::page(app.store(), book, span, &after, limit + 1).await?;

@@ -39,7 +39,8 @@ pub struct Entry {
 }
 
 /// Returns the positions of a book's part that were recorded from `from` and before `to`, in
-/// microseconds since the epoch; without them from the first and up to the last.
+/// microseconds since the epoch; without them from the first and up to the last. They are positions of
+/// the log: the read models may not have got there.
 pub async fn span(
     store: &Store,
     book: Book,

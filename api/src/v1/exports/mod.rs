@@ -142,9 +142,10 @@ pub(crate) async fn export(
         return Err(ApiError::field("to", "is before from"));
     }
     let book = buyer.book();
-    app.must_catch_up(book).await?;
     let (since, until) = (from.map(Timestamp::micros), to.map(Timestamp::micros));
     let span = entries::span(app.store(), book, since, until).await?;
+    // What is within it must not appear while pages are read: an account would be posted to that was not declared.
+    app.must_reach(book, span.until).await?;
     let name = format!("firsthand-{book}.{}", format.extension()).replace(':', "-");
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
         .map_err(|error| ApiError::Internal(error.to_string()))?;
