@@ -16,7 +16,8 @@ pub struct AccountRow {
 }
 
 /// Reads the accounts that stand at something before the span or are posted to within it. `after`
-/// is the name of the last one seen, or empty.
+/// is the name of the last one seen, or empty. `journal_account_idx` has them in this order, so that a page
+/// reads what was posted to its own accounts and no more.
 pub async fn page(
     store: &Store,
     book: Book,
