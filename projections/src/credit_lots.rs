@@ -127,8 +127,10 @@ pub(crate) async fn since(
                 folded.fold(recorded, event);
             }
         }
-        // Lots that were issued meanwhile had nothing before.
-        folded.issued.clear();
+        // Lots that were issued meanwhile had nothing before: all that they hold has come since.
+        for (book, lot, _origin, amount, _expires_at, _created_at) in folded.issued.drain(..) {
+            folded.deltas.entry((book, lot)).or_default().remaining += amount;
+        }
     }
     let mut since = Since::default();
     for ((book, lot), delta) in folded.deltas {

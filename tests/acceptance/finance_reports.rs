@@ -1,5 +1,6 @@
 //! What the operator sees of all books: trial balance, ageing of escrow, deferred revenue.
 
+use crate::clock_common::{DAY, made, stalled};
 use crate::common::{buyer, server};
 use crate::finance_common::{
     amounts, days_pass, entries, granted, moved, movements, operator, sql, stood, sums,
@@ -188,6 +189,37 @@ async fn unspent_credits_are_told_by_origin_now_and_then() {
     let test = report(&server, "deferred_revenue?environment=test").await;
     assert!(amounts(&test["total"]).available >= 5_000, "{test}");
     assert_eq!(test["total"], test["journal"]);
+}
+
+#[tokio::test]
+async fn a_sandbox_with_a_clock_is_in_reports_of_many_books_by_real_time() {
+    let server = Server::start(Options::ephemeral()).await;
+    let buyer = Buyer::new(&server).await;
+    let test = buyer.test_api().await;
+    let month = (30 * DAY) as f64;
+    made(&test, &clock::in_seconds(month)).await;
+    let before = clock::in_seconds(-0.001);
+    let deferred = async |query: &str| {
+        let report = report(&server, &format!("deferred_revenue?environment=test{query}")).await;
+        assert_eq!(report["total"], report["journal"], "{report}");
+        amounts(&report["total"])
+    };
+    let had = deferred("").await.available;
+    // By its own clock it is granted and held in a month.
+    buyer.grant_in("test", 5_000).await;
+    stalled(&test, 10, &clock::in_seconds(2.0 * month)).await;
+    assert_eq!(deferred("").await, Balance { available: had + 4_990, held: 10 });
+    let then = deferred(&format!("&as_of={before}")).await;
+    assert_eq!(then, Balance { available: had, held: 0 });
+
+    let (soon, later) = (clock::in_seconds(DAY as f64), clock::in_seconds(29.0 * DAY as f64));
+    let since = async |query: &str| {
+        let ageing = report(&server, &format!("escrow_ageing?{query}")).await;
+        assert_eq!(row(&ageing["buckets"], "age", "0-1 d")["held_cents"], 10, "{ageing}");
+        text(&ageing["jobs"][0], "held_since").to_owned()
+    };
+    assert!(since("environment=test").await < soon);
+    assert!(since(&format!("book={}:test", buyer.organization_id)).await > later);
 }
 
 #[tokio::test]

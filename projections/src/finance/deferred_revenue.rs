@@ -2,7 +2,9 @@
 //! expected.
 //!
 //! `credit_lots` knows what lots hold now. What they held at an instant is that, less what has
-//! happened to them since: the events after the instant are folded by the lots' own projector.
+//! happened to them since: the events after the instant are folded by the lots' own projector, and a lot
+//! that was issued by them held nothing. Positions alone divide before from since: a lot of a book with a
+//! clock bears that clock's time.
 
 use super::{Scope, position, trial_balance};
 use crate::{CURSOR, credit_lots};
@@ -71,7 +73,7 @@ pub async fn deferred_revenue(
         let mut transaction = store.begin().await?;
         snapshot(&mut transaction).await?;
         let until = position::at(&mut transaction, part, scope.book(), instant).await?;
-        unspent(&mut transaction, part, scope, until, instant, &mut rows).await?;
+        unspent(&mut transaction, part, scope, until, &mut rows).await?;
         breakage(&mut transaction, part, scope, until, &mut report.breakage).await?;
         for row in trial_balance::of_part(&mut transaction, part, scope, until).await? {
             match row.account.as_str() {
@@ -97,7 +99,6 @@ async fn unspent(
     part: i16,
     scope: Scope,
     until: i64,
-    instant: i64,
     rows: &mut BTreeMap<(String, Option<String>), Unspent>,
 ) -> Result<(), StoreError> {
     let projected = sqlx::query_scalar!(
@@ -119,7 +120,7 @@ async fn unspent(
            left join unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[])
              as d(book, lot_id, remaining, held)
              on d.book = l.book and d.lot_id = l.lot_id
-           where l.part = $1 and l.book like $2 and l.created_at <= $7
+           where l.part = $1 and l.book like $2
              and (d.lot_id is not null or l.remaining_cents <> 0 or l.held_cents <> 0)
            group by 1, 2"#,
         part,
@@ -127,8 +128,7 @@ async fn unspent(
         &since.books,
         &since.lots,
         &since.remaining,
-        &since.held,
-        instant
+        &since.held
     )
     .fetch_all(connection)
     .await?;

@@ -19,7 +19,8 @@ const BUCKETS: [(&str, Option<Span>); 4] = [
 /// A job that holds money. Ordered by age.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
-    /// When the job's first hold was recorded, in microseconds since the epoch.
+    /// When the job's first hold was recorded, in microseconds since the epoch; in a report of one book with a
+    /// clock that clock's time.
     pub since: i64,
     /// The job.
     pub job_id: String,
@@ -114,13 +115,16 @@ pub async fn escrow_ageing(
                  group by book, account
                  having sum(amount_cents) <> 0)
                select h.book, split_part(h.account, ':', 2) as "job_id!",
-                      h.held_cents as "held_cents!", 
-                      coalesce(e.effective_at, e.recorded_at) as "since!"
+                      h.held_cents as "held_cents!",
+                      case when $4 then coalesce(e.effective_at, e.recorded_at)
+                           else e.recorded_at end as "since!"
                from held h
                join events e on e.part = $1 and e.position = h.first"#,
             part,
             scope.pattern(),
-            until
+            until,
+            // The time by which the instant was found.
+            scope.book().is_some()
         )
         .fetch(&mut *transaction);
         while let Some(row) = rows.try_next().await? {
