@@ -15,7 +15,19 @@ use serde::de::DeserializeOwned;
 const DEFAULT_LIMIT: i64 = 20;
 const MOST: i64 = 100;
 
+/// Returns the first parameter whose value holds U+0000, which Postgres' text can't. Nobody reads one whose name
+/// does.
+fn holds_nul(uri: &Uri) -> Option<String> {
+    let query = uri.query().filter(|query| query.contains("%00"))?;
+    let mut parameters = url::form_urlencoded::parse(query.as_bytes());
+    let (name, _value) = parameters.find(|(_name, value)| value.contains('\0'))?;
+    Some(name.into_owned())
+}
+
 fn parse<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
+    if let Some(name) = holds_nul(uri) {
+        return Err(ApiError::field(name, "must not contain the character U+0000"));
+    }
     let query = Query::<T>::try_from_uri(uri).map_err(|error| {
         let text = crate::error::chain(&error);
         ApiError::field("query", text)
@@ -112,5 +124,22 @@ impl Paging {
     /// Answers with a page; `name` names the item behind which the next one begins.
     pub(crate) fn list<T>(&self, page: Page<T>, name: impl FnOnce(&T) -> String) -> ListView<T> {
         ListView::new(page, |last| self.scope.seal(&name(last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_holds_nul_is_named() {
+        for (uri, expected) in [
+            ("/v1/jobs", None),
+            ("/v1/jobs?status=%2500&a%00=b", None),
+            ("/v1/jobs?status=open&cursor=%00", Some("cursor")),
+            ("/v1/jobs?a%5Bb%5D=x%00y", Some("a[b]")),
+        ] {
+            assert_eq!(holds_nul(&Uri::from_static(uri)).as_deref(), expected, "{uri}");
+        }
     }
 }
