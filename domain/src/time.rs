@@ -13,6 +13,11 @@ pub struct Timestamp(i64);
 pub struct Span(i64);
 
 impl Span {
+    /// A span of whole milliseconds.
+    pub const fn milliseconds(milliseconds: i64) -> Self {
+        Self(milliseconds.saturating_mul(1_000))
+    }
+
     /// A span of whole seconds.
     pub const fn seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000))

@@ -41,11 +41,11 @@ pub const FEED_CURSOR: &str = "feed";
 pub const FEED: &[Projector] = &[
     Projector {
         table: "webhook_events",
-        project: |c, p, e| Box::pin(webhooks::feed::project(c, p, e)),
+        project: &|c, p, e| Box::pin(webhooks::feed::project(c, p, e)),
     },
     Projector {
         table: "webhook_deliveries",
-        project: |c, p, e| Box::pin(webhooks::deliveries::project(c, p, e)),
+        project: &|c, p, e| Box::pin(webhooks::deliveries::project(c, p, e)),
     },
 ];
 
@@ -61,30 +61,30 @@ pub fn rebuildable() -> impl Iterator<Item = (&'static str, &'static Projector)>
 pub const READ_MODELS: &[Projector] = &[
     Projector {
         table: "credit_transactions",
-        project: |c, p, e| Box::pin(credit_transactions::project(c, p, e)),
+        project: &|c, p, e| Box::pin(credit_transactions::project(c, p, e)),
     },
-    Projector { table: "journal", project: |c, p, e| Box::pin(journal::project(c, p, e)) },
-    Projector { table: "credit_lots", project: |c, p, e| Box::pin(credit_lots::project(c, p, e)) },
+    Projector { table: "journal", project: &|c, p, e| Box::pin(journal::project(c, p, e)) },
+    Projector { table: "credit_lots", project: &|c, p, e| Box::pin(credit_lots::project(c, p, e)) },
     Projector {
         table: "audit_events",
-        project: |c, p, e| Box::pin(audit_events::project(c, p, e)),
+        project: &|c, p, e| Box::pin(audit_events::project(c, p, e)),
     },
-    Projector { table: "files", project: |c, p, e| Box::pin(files::project(c, p, e)) },
+    Projector { table: "files", project: &|c, p, e| Box::pin(files::project(c, p, e)) },
     Projector {
         table: "available_jobs",
-        project: |c, p, e| Box::pin(available_jobs::project(c, p, e)),
+        project: &|c, p, e| Box::pin(available_jobs::project(c, p, e)),
     },
     Projector {
         table: "worker_submissions",
-        project: |c, p, e| Box::pin(worker_submissions::project(c, p, e)),
+        project: &|c, p, e| Box::pin(worker_submissions::project(c, p, e)),
     },
     Projector {
         table: "worker_earnings",
-        project: |c, p, e| Box::pin(worker_earnings::project(c, p, e)),
+        project: &|c, p, e| Box::pin(worker_earnings::project(c, p, e)),
     },
     Projector {
         table: "batch_payouts",
-        project: |c, p, e| Box::pin(batch_payouts::project(c, p, e)),
+        project: &|c, p, e| Box::pin(batch_payouts::project(c, p, e)),
     },
 ];
 

@@ -6,6 +6,7 @@ use firsthand_eventstore::read::events_after;
 use firsthand_eventstore::{Ledger, Store, StoreError, subscription};
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,13 +55,31 @@ impl Drop for Waiting<'_> {
 /// The result of projecting a batch.
 pub type Rows<'a> = BoxFuture<'a, Result<(), StoreError>>;
 
+/// Writes the rows of a batch of events of one part, in the caller's transaction.
+pub type Project =
+    dyn for<'a> Fn(&'a mut PgConnection, i16, &'a [Arc<Recorded>]) -> Rows<'a> + Send + Sync;
+
 /// Derives the rows of one table.
 #[derive(Clone, Copy)]
 pub struct Projector {
     /// The table, which also names the projector.
     pub table: &'static str,
-    /// Writes the rows of a batch of events of one part, in the caller's transaction.
-    pub project: for<'a> fn(&'a mut PgConnection, i16, &'a [Arc<Recorded>]) -> Rows<'a>,
+    /// Writes its rows.
+    pub project: &'static Project,
+}
+
+impl Projector {
+    /// Makes a projector that goes by a setting. A follower runs as long as its process, and so does
+    /// what it runs: nothing is ever given back.
+    pub fn built<P>(table: &'static str, project: P) -> Self
+    where
+        P: for<'a> Fn(&'a mut PgConnection, i16, &'a [Arc<Recorded>]) -> Rows<'a>
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self { table, project: Box::leak(Box::new(project)) }
+    }
 }
 
 impl std::fmt::Debug for Projector {
@@ -87,7 +106,7 @@ impl Default for Pace {
 #[derive(Debug)]
 pub struct Follower {
     cursor: &'static str,
-    projectors: &'static [Projector],
+    projectors: Cow<'static, [Projector]>,
     positions: BTreeMap<i16, watch::Sender<i64>>,
     page: i64,
     pace: Pace,
@@ -99,12 +118,12 @@ impl Follower {
     pub fn new(
         store: &Store,
         cursor: &'static str,
-        projectors: &'static [Projector],
+        projectors: impl Into<Cow<'static, [Projector]>>,
         pace: &Pace,
     ) -> Self {
         Self {
             cursor,
-            projectors,
+            projectors: projectors.into(),
             positions: store.all_parts().map(|part| (part, watch::Sender::new(0))).collect(),
             page: SHORT_PAGE,
             pace: pace.clone(),
@@ -261,14 +280,14 @@ impl Follower {
             self.save(&mut early, part, last).await?;
             early.commit().await?;
             let mut late = store.begin().await?;
-            for projector in self.projectors {
+            for projector in self.projectors.iter() {
                 (projector.project)(&mut late, part, &events).await?;
             }
             late.commit().await?;
             self.announce(part, last);
             return Ok(events.len());
         }
-        for projector in self.projectors {
+        for projector in self.projectors.iter() {
             (projector.project)(&mut transaction, part, &events).await?;
         }
         self.save(&mut transaction, part, last).await?;

@@ -90,6 +90,8 @@ pub(crate) struct Config {
     pub webhook_ca_file: Setting,
     /// How long after its approval an earning can't be paid out, in seconds.
     pub earnings_hold_seconds: Setting,
+    /// How long after a sandbox job was created its simulated worker comes, in milliseconds.
+    pub sandbox_delay_ms: Setting,
     /// Where buyers reach this service; without one, where it listens.
     pub public_url: Setting,
     /// Stripe's API.
@@ -114,6 +116,11 @@ const RETRIES: &str = "0,60000,300000,1800000,7200000,28800000";
 const EARNINGS_HOLD: &str = "172800";
 /// The longest that earnings may be held: 90 days.
 const LONGEST_HOLD: i64 = 7_776_000;
+
+/// Spec section 21: 15 seconds.
+const SANDBOX_DELAY: &str = "15000";
+/// The latest that a simulated worker may come: after a day.
+const LONGEST_DELAY: i64 = 86_400_000;
 
 struct Sources {
     file: toml::Table,
@@ -199,6 +206,7 @@ impl Config {
                 None,
                 Some(EARNINGS_HOLD),
             ),
+            sandbox_delay_ms: sources.find("sandbox_delay_ms", None, None, Some(SANDBOX_DELAY)),
             public_url: find("public_url", None),
             stripe_api_url: sources.find("stripe_api_url", None, None, Some(STRIPE)),
             stripe_live_secret_key: find("stripe_live_secret_key", None),
@@ -211,6 +219,7 @@ impl Config {
         }
         config.rates()?;
         config.earnings_hold()?;
+        config.sandbox_delay()?;
         Ok(config)
     }
 
@@ -233,6 +242,7 @@ impl Config {
             &self.webhook_ports,
             &self.webhook_ca_file,
             &self.earnings_hold_seconds,
+            &self.sandbox_delay_ms,
             &self.public_url,
             &self.stripe_api_url,
             &self.stripe_live_secret_key,
@@ -265,6 +275,14 @@ impl Config {
         match self.earnings_hold_seconds.require()?.parse() {
             Ok(seconds) if (0..=LONGEST_HOLD).contains(&seconds) => Ok(Span::seconds(seconds)),
             _ => bail!("earnings_hold_seconds must be 0 to {LONGEST_HOLD}"),
+        }
+    }
+
+    /// Returns how long a sandbox job waits for its simulated worker.
+    pub(crate) fn sandbox_delay(&self) -> Result<Span> {
+        match self.sandbox_delay_ms.require()?.parse() {
+            Ok(delay) if (0..=LONGEST_DELAY).contains(&delay) => Ok(Span::milliseconds(delay)),
+            _ => bail!("sandbox_delay_ms must be 0 to {LONGEST_DELAY}"),
         }
     }
 

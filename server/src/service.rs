@@ -11,10 +11,11 @@ use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::{Parts, ProcessState};
 use firsthand_api::{AppState, Limiter, Limits, router};
+use firsthand_domain::time::Span;
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{
-    CURSOR as REACTOR_CURSOR, Dispatcher, REACTORS, Runner, WorkerContext, run_schedules,
+    CURSOR as REACTOR_CURSOR, Dispatcher, Runner, WorkerContext, run_schedules,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -116,7 +117,7 @@ impl Service {
             let context = WorkerContext {
                 ledger: background.clone(),
                 read_models: Arc::clone(&read_models),
-                reactors: reactors(&store, &pace),
+                reactors: reactors(&store, &pace, config.sandbox_delay()?),
                 feed: Arc::clone(&feed),
                 bell: Arc::default(),
                 objects: objects.clone(),
@@ -252,8 +253,9 @@ fn feed(store: &Store) -> Arc<Follower> {
     Arc::new(follower.with_page(FEED_PAGE))
 }
 
-fn reactors(store: &Store, pace: &Pace) -> Arc<Follower> {
-    Arc::new(Follower::new(store, REACTOR_CURSOR, REACTORS, pace))
+fn reactors(store: &Store, pace: &Pace, sandbox_delay: Span) -> Arc<Follower> {
+    let built = firsthand_workers::reactors(sandbox_delay);
+    Arc::new(Follower::new(store, REACTOR_CURSOR, built, pace))
 }
 
 async fn dispatch(

@@ -6,7 +6,7 @@ use firsthand_tests::buyer::balance;
 use firsthand_tests::job::{photos, photos_with};
 use firsthand_tests::shape::{assert_instant, assert_part, int, text};
 use firsthand_tests::wait::{eventually_within, if_so};
-use firsthand_tests::{Api, Balance, Buyer, Receiver};
+use firsthand_tests::{Api, Balance, Buyer, Options, Receiver, Server, binary};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -86,6 +86,33 @@ async fn a_job_is_done_by_itself_with_real_files_and_four_stars() {
     let spent = test.list("/v1/billing/transactions?type=deduction").await;
     assert_eq!(spent.iter().map(|row| int(row, "amount_cents")).sum::<i64>(), -150, "{spent:?}");
     assert_eq!(buyer.balance().await.held, 0, "the live book has nothing to do with it");
+}
+
+#[tokio::test]
+async fn the_worker_comes_after_the_configured_delay() {
+    let options = Options::ephemeral().env("FIRSTHAND_SANDBOX_DELAY_MS", "100");
+    let server = Server::start(options).await;
+    let test = Buyer::new(&server).await.test_api().await;
+    let job_id = create(&test, &photos(1, 50)).await;
+    completed(&test, &job_id).await;
+    let events = test.list("/v1/audit-events?event_type=submission.accepted").await;
+    let job = test.get(&format!("/v1/jobs/{job_id}")).await.ok(200);
+    let waited = assert_instant(&events[0]["occurred_at"]) - assert_instant(&job["created_at"]);
+    assert!((0.099..10.0).contains(&waited), "the worker came after {waited} s");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_delay_that_makes_no_sense_keeps_the_service_from_starting() {
+    for delay in ["soon", "-1", "86400001"] {
+        let finished = tokio::task::spawn_blocking(move || {
+            let delay = [("FIRSTHAND_SANDBOX_DELAY_MS", delay)];
+            binary::run(&["dev", "--ephemeral"], &delay, Duration::from_secs(90))
+        });
+        let finished = finished.await.expect("the command ends");
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stderr.contains("sandbox_delay_ms"), "{finished:?}");
+    }
 }
 
 #[tokio::test]

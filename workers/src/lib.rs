@@ -10,7 +10,7 @@ mod schedules;
 mod tasks;
 mod webhooks;
 
-pub use reactors::{CURSOR, REACTORS};
+pub use reactors::{CURSOR, reactors};
 pub use runner::{Bell, Runner, WorkerContext};
 pub use schedules::run_schedules;
 pub use tasks::Shelf;

@@ -18,34 +18,31 @@ use std::sync::Arc;
 /// Name of the cursor that the reactors share.
 pub const CURSOR: &str = "reactors";
 
-/// When the sandbox's worker takes a job (spec section 14).
-const SIMULATED_AFTER: Span = Span::seconds(15);
+/// Sets timers, and takes over those of books that get a clock.
+const TIMERS: Projector = Projector {
+    table: "timers",
+    project: &|connection, part, events| {
+        Box::pin(async move {
+            let changes = timers(events);
+            firsthand_eventstore::tasks::set_timers(&mut *connection, part, &changes).await?;
+            for (book, at) in made(events) {
+                clocked::adopt(&mut *connection, part, book, at, &[kinds::SIMULATE]).await?;
+            }
+            Ok(())
+        })
+    },
+};
 
-/// Every reactor.
-pub const REACTORS: &[Projector] = &[
-    Projector {
-        table: "tasks",
-        project: |connection, part, events| {
-            Box::pin(async move {
-                let owed = react(events)?;
-                firsthand_eventstore::tasks::add(connection, part, &owed).await
-            })
-        },
-    },
-    Projector {
-        table: "timers",
-        project: |connection, part, events| {
-            Box::pin(async move {
-                let changes = timers(events);
-                firsthand_eventstore::tasks::set_timers(&mut *connection, part, &changes).await?;
-                for (book, at) in made(events) {
-                    clocked::adopt(&mut *connection, part, book, at, &[kinds::SIMULATE]).await?;
-                }
-                Ok(())
-            })
-        },
-    },
-];
+/// Builds every reactor; the sandbox's worker takes a job so long after it was created.
+pub fn reactors(sandbox_delay: Span) -> Vec<Projector> {
+    let tasks = Projector::built("tasks", move |connection, part, events| {
+        Box::pin(async move {
+            let owed = react(events, sandbox_delay)?;
+            firsthand_eventstore::tasks::add(connection, part, &owed).await
+        })
+    });
+    vec![tasks, TIMERS]
+}
 
 /// The kinds of tasks.
 pub(crate) mod kinds {
@@ -123,7 +120,7 @@ fn task(
 }
 
 /// Returns what events oblige to.
-fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
+fn react(events: &[Arc<Recorded>], sandbox_delay: Span) -> Result<Vec<NewTask>, StoreError> {
     let mut owed = Vec::new();
     for recorded in events {
         if let Event::Credits(CreditEvent::TopUpRequested(requested)) = &recorded.event {
@@ -145,7 +142,7 @@ fn react(events: &[Arc<Recorded>]) -> Result<Vec<NewTask>, StoreError> {
         if let (Event::Job(JobEvent::Created(created)), true) = (&recorded.event, sandbox) {
             let simulate =
                 task(recorded, kinds::SIMULATE, &SimulateTask { job_id: created.job_id })?;
-            let due_at = created.at.after(SIMULATED_AFTER).micros();
+            let due_at = created.at.after(sandbox_delay).micros();
             let clock = match simulate.clock {
                 TaskClock::None => TaskClock::None,
                 TaskClock::Awake | TaskClock::Asleep => TaskClock::Asleep,

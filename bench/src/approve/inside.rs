@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use firsthand_domain::time::Span;
 use firsthand_domain::{Command, StreamId};
 use firsthand_eventstore::{
     Answer, Clock, IdempotencyKey, Ledger, LedgerConfig, Meta, Reply, Request, Store, migrate,
 };
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
-use firsthand_workers::{CURSOR as REACTOR_CURSOR, REACTORS};
+use firsthand_workers::{CURSOR as REACTOR_CURSOR, reactors};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use ulid::Ulid;
@@ -17,6 +18,8 @@ use ulid::Ulid;
 /// Parts of the log and connections, as the product has them where nothing is configured.
 const PARTS: i16 = 2;
 const POOL: u32 = 16;
+/// When the sandbox's worker takes a job.
+const SANDBOX_DELAY: Span = Span::seconds(15);
 /// How long the followers may take to reach the end of what was prepared.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -40,7 +43,7 @@ impl Inside {
         let pace = Pace::default();
         let followers = vec![
             Arc::new(Follower::new(&store, CURSOR, READ_MODELS, &pace)),
-            Arc::new(Follower::new(&store, REACTOR_CURSOR, REACTORS, &pace)),
+            Arc::new(Follower::new(&store, REACTOR_CURSOR, reactors(SANDBOX_DELAY), &pace)),
             Arc::new(Follower::new(&store, FEED_CURSOR, FEED, &Pace::default())),
         ];
         for follower in &followers {

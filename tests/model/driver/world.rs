@@ -2,11 +2,12 @@
 
 use crate::compare::QUERIES;
 use firsthand_domain::Timestamp;
+use firsthand_domain::time::Span;
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store, create_database, migrate, read};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_tests::server::{Options, Server};
-use firsthand_workers::{CURSOR as REACTOR_CURSOR, REACTORS};
+use firsthand_workers::{CURSOR as REACTOR_CURSOR, reactors};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,6 +19,8 @@ use tokio_util::task::TaskTracker;
 const PARTS: i16 = 2;
 /// 2026-01-01.
 const BEGINNING: i64 = 1_767_225_600_000_000;
+/// When the sandbox's worker takes a job.
+const SANDBOX_DELAY: Span = Span::seconds(15);
 /// How long a follower may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -74,7 +77,8 @@ impl World {
             .expect("a ledger");
         let pace = Pace::default();
         let read_models = Arc::new(Follower::new(&store, CURSOR, READ_MODELS, &pace));
-        let reactors = Follower::new(&store, REACTOR_CURSOR, REACTORS, &pace);
+        let reactors = reactors(SANDBOX_DELAY);
+        let reactors = Follower::new(&store, REACTOR_CURSOR, reactors, &pace);
         let feed = Follower::new(&store, FEED_CURSOR, FEED, &pace);
         for part in store.all_parts() {
             let (ledger, follower) = (ledger.clone(), Arc::clone(&read_models));
