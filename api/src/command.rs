@@ -130,7 +130,8 @@ fn replayed(app: &AppState, status: u16, sealed: bool, body: Bytes) -> Result<Re
 }
 
 /// Answers a request that a check refused: if its key was answered before, this is a repeat and
-/// gets that answer, since what was checked may have changed meanwhile.
+/// gets that answer, since what was checked may have changed meanwhile. If the key was used for another
+/// request, that is what is wrong with it.
 pub(crate) async fn refuse_or_replay(
     app: &AppState,
     stream: StreamId,
@@ -138,8 +139,8 @@ pub(crate) async fn refuse_or_replay(
     refusal: ApiError,
 ) -> Result<Response, ApiError> {
     if let Some(key) = key
-        && let Some(Reply::Replayed { status, sealed, body }) =
-            app.ledger.replay(stream, key).await?
+        && let Some(known) = app.ledger.replay(stream, key).await?
+        && let Reply::Replayed { status, sealed, body } = known?
     {
         return replayed(app, status, sealed, body);
     }

@@ -2,7 +2,7 @@
 
 use crate::codec::Recorded;
 use crate::error::{ExecuteError, StoreError};
-use crate::idempotency::{self, IdempotencyKey};
+use crate::idempotency::{self, IdempotencyKey, StoredAnswer};
 use crate::published::{Change, Published};
 use crate::read;
 use crate::store::Store;
@@ -196,17 +196,20 @@ impl Ledger {
         self.published.recent(part, after, limit)
     }
 
-    /// Returns the stored answer to a key, for requests that are refused before they reach the
-    /// writer and may be repeats of one that was answered.
+    /// Returns the stored answer to a key, or that the key was used for another request: for requests
+    /// that are refused before they reach the writer and may be repeats of one that was answered.
     pub async fn replay(
         &self,
         stream: StreamId,
         key: &IdempotencyKey,
-    ) -> Result<Option<Reply>, StoreError> {
+    ) -> Result<Option<Result<Reply, ExecuteError>>, StoreError> {
         let part = self.store.part_of(stream);
         let found = idempotency::find(&self.store, part, &key.digest).await?;
-        Ok(found.filter(|answer| answer.request_hash == key.request_hash).map(|answer| {
-            Reply::Replayed { status: answer.status, sealed: answer.sealed, body: answer.body }
+        Ok(found.map(|StoredAnswer { request_hash, status, sealed, body }| {
+            if request_hash != key.request_hash {
+                return Err(ExecuteError::KeyReused);
+            }
+            Ok(Reply::Replayed { status, sealed, body })
         }))
     }
 

@@ -1,9 +1,12 @@
 //! `Idempotency-Key`.
 
-use crate::common::{buyer, delivered, server};
+use crate::common::{buyer, delivered, server, worker};
 use firsthand_tests::job::photos;
 use firsthand_tests::shape::text;
-use firsthand_tests::{Api, Balance, Buyer, Reply, together, unique};
+use firsthand_tests::worker::form;
+use firsthand_tests::{Api, Balance, Buyer, Media, Reply, Worker, media, together, unique};
+use reqwest::Method;
+use reqwest::multipart::Form;
 use serde_json::{Value, json};
 
 fn replayed(reply: &Reply) -> bool {
@@ -190,4 +193,44 @@ async fn a_refused_cancel_is_replayed() {
     first.refused(409, "conflict");
     let again = buyer.post_keyed(&path, &key, &json!({})).await;
     assert_eq!((again.status, &again.body, replayed(&again)), (409, &first.body, true));
+}
+
+/// Uploads under a key.
+async fn upload(worker: &Worker, submission: &str, key: &str, form: Form) -> Reply {
+    let path = format!("/internal/worker/submissions/{submission}/upload");
+    worker.api.request(Method::POST, &path).key(key).multipart(form).send().await
+}
+
+/// A form of one file.
+fn one(media: &Media) -> Form {
+    form(std::slice::from_ref(media))
+}
+
+#[tokio::test]
+async fn an_upload_is_replayed_only_with_the_same_form() {
+    let worker = worker().await;
+    let submission = worker.accept(&buyer().await.photo_job(1, 75).await).await;
+    let (key, sent) = (unique::key(), media::sharp(media::seed()));
+    let first = upload(&worker, &submission, &key, one(&sent)).await;
+    first.ok(200);
+    let again = upload(&worker, &submission, &key, one(&sent)).await;
+    assert_eq!((again.status, &again.body, replayed(&again)), (200, &first.body, true));
+    let other = Media::new(media::sharp(media::seed()).bytes, "image/jpeg", &sent.file_name);
+    for form in [one(&other), one(&sent).text("captured_at", "2026-03-18T09:30:00Z")] {
+        let reply = upload(&worker, &submission, &key, form).await;
+        let error = reply.refused(409, "idempotency_error");
+        assert_eq!(error["code"], "idempotency_conflict");
+    }
+}
+
+#[tokio::test]
+async fn a_forced_revocation_is_another_request() {
+    let buyer = buyer().await;
+    let id = text(&buyer.api.list("/v1/api_keys").await[0], "id").to_owned();
+    let (path, key) = (format!("/v1/api_keys/{id}/revoke"), unique::key());
+    buyer.post_keyed(&path, &key, &json!({})).await.refused(409, "conflict");
+    let forced = buyer.post_keyed(&format!("{path}?force=true"), &key, &json!({})).await;
+    assert_eq!(forced.refused(409, "idempotency_error")["code"], "idempotency_conflict");
+    let meant = buyer.post_keyed(&format!("{path}?force=true"), &unique::key(), &json!({})).await;
+    assert_eq!(meant.status, 204, "{meant}");
 }

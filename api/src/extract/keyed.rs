@@ -19,6 +19,11 @@ pub(crate) struct Keyed {
 }
 
 impl Keyed {
+    /// Says whether the request has a key.
+    pub(crate) fn given(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Refuses a request without a key, where one is required.
     pub(crate) fn required(self) -> Result<Self, ApiError> {
         if self.key.is_some() { Ok(self) } else { Err(ApiError::IdempotencyKeyMissing) }

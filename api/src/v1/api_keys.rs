@@ -288,6 +288,7 @@ pub(crate) async fn revoke(
     ListQuery(query): ListQuery<RevokeQuery>,
 ) -> Result<Response, ApiError> {
     must_see(&app, &buyer, key_id).await?;
+    let force = query.force.unwrap_or(false);
     // Only keys of the same environment can take over.
     let request = PageRequest { limit: 1_000, after: None };
     let others = api_key_uses::list(app.store(), &[buyer.book()], &request).await?;
@@ -295,13 +296,13 @@ pub(crate) async fn revoke(
         organization_id: buyer.organization_id,
         key_id,
         others: others.items.iter().map(|other| other.id).collect(),
-        force: query.force.unwrap_or(false),
+        force,
     };
     let call = Call {
         command,
         stream: StreamId::ApiKey(key_id),
         actor: buyer.actor(),
-        key: keyed.key(&buyer.book().to_string(), &()),
+        key: keyed.key(&buyer.book().to_string(), &force),
     };
     call.answer(&app, &context, StatusCode::NO_CONTENT, |_view| Ok(Bytes::new())).await
 }

@@ -11,6 +11,7 @@ use firsthand_domain::ids::{FileId, SubmissionId};
 use firsthand_domain::jobs::Location;
 use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::UploadedFile;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 use tokio::io::AsyncWriteExt;
@@ -84,6 +85,17 @@ impl Upload {
         }
         upload.place = latitude.zip(longitude);
         Ok(upload)
+    }
+
+    /// Returns what an idempotency key is bound to: the form as it was understood, with what the files
+    /// hold instead of the ids that they were given here.
+    pub(super) fn understood(&self) -> impl Serialize {
+        let files = self.received.iter().map(|received| {
+            let file = &received.file;
+            let name = file.original_filename.clone();
+            (file.content_hash.clone(), file.content_type.as_str(), name)
+        });
+        (files.collect::<Vec<_>>(), self.place, self.captured_at)
     }
 
     /// Puts the files into object storage and returns what to record of them.

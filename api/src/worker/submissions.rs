@@ -102,15 +102,16 @@ impl Incoming {
     /// only after they have sent everything.
     async fn take(self, form: Result<Multipart, MultipartRejection>) -> Result<Response, ApiError> {
         let mut form = form.map_err(|error| ApiError::field("body", chain(&error)))?;
-        let wanted = match self.check().await {
-            Ok(wanted) => wanted,
+        let (wanted, checked) = match self.check().await {
+            Ok(found) => found,
             Err(refusal) => {
                 drain(form).await;
-                let key = self.keyed.key(&self.auth.id.to_string(), &());
-                let stream = StreamId::Submission(self.id);
-                return refuse_or_replay(&self.app, stream, key.as_ref(), refusal).await;
+                return Err(refusal);
             }
         };
+        if let Err(refusal) = checked {
+            return self.refuse(&wanted, form, refusal).await;
+        }
         match Upload::receive(&self.app, &wanted, &mut form).await {
             Ok(upload) => self.record(wanted, upload).await,
             Err(refusal) => {
@@ -120,15 +121,40 @@ impl Incoming {
         }
     }
 
-    async fn check(&self) -> Result<Wanted, ApiError> {
+    /// Refuses, unless this is a repeat. Whether it is one is known only once the form was received: the
+    /// same key with another form is another request.
+    async fn refuse(
+        self,
+        wanted: &Wanted,
+        mut form: Multipart,
+        refusal: ApiError,
+    ) -> Result<Response, ApiError> {
+        let received = if self.keyed.given() {
+            Upload::receive(&self.app, wanted, &mut form).await.ok()
+        } else {
+            None
+        };
+        let Some(upload) = received else {
+            drain(form).await;
+            return Err(refusal);
+        };
+        let key = self.keyed.key(&self.auth.id.to_string(), &upload.understood());
+        let stream = StreamId::Submission(self.id);
+        refuse_or_replay(&self.app, stream, key.as_ref(), refusal).await
+    }
+
+    /// Returns what the job wants, and whether an upload would be taken now.
+    async fn check(&self) -> Result<(Wanted, Result<(), ApiError>), ApiError> {
         let (submission, job) = owned_with_job(&self.app, &self.auth, self.id).await?;
-        job.must_be_active()?;
-        UploadSubmission::check(&submission, self.retry, self.app.now())?;
-        Ok(Wanted {
+        let may = job
+            .must_be_active()
+            .and_then(|()| UploadSubmission::check(&submission, self.retry, self.app.now()));
+        let wanted = Wanted {
             submission_id: self.id,
             accepted: job.input.accepted_formats,
             area: job.input.location,
-        })
+        };
+        Ok((wanted, may.map_err(ApiError::from)))
     }
 
     async fn record(self, wanted: Wanted, upload: Upload) -> Result<Response, ApiError> {
@@ -139,6 +165,7 @@ impl Incoming {
                 .is_some_and(|place| geo::within(place, (area.lat_e6, area.lng_e6), area.radius_m))
         });
         let captured_at = upload.captured_at;
+        let key = keyed.key(&auth.id.to_string(), &upload.understood());
         let files = upload.store(&app).await?;
         let call = Call {
             command: UploadSubmission {
@@ -151,7 +178,7 @@ impl Incoming {
             },
             stream: StreamId::Submission(id),
             actor: auth.id.to_string(),
-            key: keyed.key(&auth.id.to_string(), &()),
+            key,
         };
         call.answer(&app, &context, StatusCode::OK, move |view| {
             let submission = decision::submission(view, id)?;
