@@ -44,6 +44,16 @@ async fn an_event_shows_every_documented_field() {
 }
 
 #[tokio::test]
+async fn what_the_operator_did_and_what_it_was_done_to_are_named() {
+    let buyer = buyer().await;
+    let path = format!("{LIST}?event_type=credits.granted");
+    let rows = buyer.rows_once(&path, "the grant is listed", |rows| {
+        rows.iter().any(|row| row["actor"]["type"] == "operator")
+    });
+    assert!(rows.await.iter().all(|row| row["resource"]["type"] == "credit_account"));
+}
+
+#[tokio::test]
 async fn a_job_s_life_is_told_once_each() {
     let buyer = buyer().await;
     let done = delivered(&buyer, 75).await;

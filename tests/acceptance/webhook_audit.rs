@@ -50,6 +50,7 @@ async fn an_endpoint_s_whole_life_is_told_in_order() {
         assert_part(row, &json!({"object": "audit_event", "environment": "live"}));
         assert_recent(&row["occurred_at"], 60.0);
         assert!(!text(&row["actor"], "type").is_empty(), "{row}");
+        assert_eq!(row["resource"], json!({"type": "webhook_endpoint", "id": id}));
     }
 }
 

@@ -60,7 +60,7 @@ async fn page(
     operation_id = "list_audit_events",
     tag = "audit",
     summary = "List the audit trail",
-    description = "Newest first: every event of the key's environment, with who did it and a hash that chains it to the log.",
+    description = "Newest first: every event of the key's environment, with who did it and its leaf hash in the book's log, an RFC 6962 tree. Proofs are not served yet.",
     params(AuditQuery, PageParams),
     responses((status = 200, description = "A page of audit events", body = ListView<AuditEventView>)),
     security(("buyer_key" = ["audit:read"])),

@@ -5,7 +5,7 @@ use super::credits::audit_id;
 use super::worker_pseudonym;
 use crate::openapi::schema;
 use firsthand_adapters::secrets::Secrets;
-use firsthand_domain::{Book, Environment, Timestamp};
+use firsthand_domain::{Book, Environment, StreamId, Timestamp};
 use firsthand_projections::audit_events::AuditEventRow;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(crate) struct AuditEventView {
     pub id: String,
     #[schema(value_type = schema::AuditEventType)]
     event_type: String,
-    /// The event's number within its stream.
+    /// The event's number within its book: from 1, without gaps.
     #[schema(minimum = 1, example = 1)]
     sequence: i64,
     /// When it happened, by the time of its book.
@@ -42,7 +42,7 @@ pub(crate) struct AuditEventView {
     /// The event itself. Secrets and what would identify a worker are left out.
     #[schema(value_type = schema::AnyObject)]
     data: Value,
-    /// The leaf that stands for the event in the log's Merkle tree.
+    /// The event's leaf hash in its book's log (RFC 6962). Proofs are not served yet.
     #[schema(value_type = schema::Sha256)]
     hash: String,
     #[schema(value_type = schema::Environment)]
@@ -50,17 +50,19 @@ pub(crate) struct AuditEventView {
     livemode: bool,
 }
 
+/// Who the operator's own requests are recorded as.
+const OPERATOR: &str = "system:operator";
+
 /// Returns the kind of what an id names.
 fn kind(id: &str) -> &'static str {
-    match id.split(['_', ':']).next().unwrap_or_default() {
-        "org" => "organization",
-        "key" => "api_key",
-        "job" => "job",
-        "sub" => "submission",
-        "wkr" => "worker",
-        "credits" => "credit_account",
-        "test" => "test_clock",
-        _ => "system",
+    if id == OPERATOR {
+        return "operator";
+    }
+    match id.parse::<StreamId>() {
+        // The stream is named for what the account holds.
+        Ok(StreamId::Credits(..)) => "credit_account",
+        Ok(stream) => stream.kind(),
+        Err(_not_a_stream) => "system",
     }
 }
 
@@ -125,6 +127,34 @@ impl AuditEventView {
             hash: hex::encode(&row.leaf),
             environment,
             livemode: environment == Environment::Live,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_called_what_it_is() {
+        let ulid = "01KAPW3T4QMB2V8ZD5YX7N9F00";
+        for (id, name) in [
+            (format!("org_{ulid}"), "organization"),
+            (format!("key_{ulid}"), "api_key"),
+            (format!("job_{ulid}"), "job"),
+            (format!("sub_{ulid}"), "submission"),
+            (format!("wkr_{ulid}"), "worker"),
+            (format!("we_{ulid}"), "webhook_endpoint"),
+            (format!("pur_{ulid}"), "purchase"),
+            (format!("pay_{ulid}"), "payout"),
+            (format!("apl_{ulid}"), "appeal"),
+            (format!("credits:org_{ulid}:test"), "credit_account"),
+            (format!("earnings:wkr_{ulid}"), "earnings"),
+            (format!("test_clock:org_{ulid}"), "test_clock"),
+            ("system:operator".to_owned(), "operator"),
+            ("system:timer".to_owned(), "system"),
+        ] {
+            assert_eq!(kind(&id), name, "{id}");
         }
     }
 }
