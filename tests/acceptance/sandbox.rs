@@ -153,6 +153,20 @@ async fn reject_is_the_failure_path_and_the_money_comes_back() {
 }
 
 #[tokio::test]
+async fn reject_and_retry_are_what_they_are_where_one_star_is_enough() {
+    let (_buyer, test) = sandbox().await;
+    let low = |name: &str| json!({"metadata": {"sandbox": name}, "min_star_rating": 1});
+    let rejected = create(&test, &photos_with(1, 50, &low("reject"))).await;
+    let retried = create(&test, &photos_with(1, 50, &low("retry"))).await;
+    let rows = submissions_once(&test, &rejected, "rejected", 1).await;
+    assert_part(&rows[0], &json!({"ai_star_rating": 1}));
+    completed(&test, &retried).await;
+    let rows = submissions(&test, &retried).await;
+    assert_part(&rows[0], &json!({"ai_star_rating": 4, "attempt": 2}));
+    assert_eq!(balance(&test).await, Balance { available: GRANT - 100, held: 50 });
+}
+
+#[tokio::test]
 async fn retry_takes_two_attempts() {
     let (_buyer, test) = sandbox().await;
     let job_id = create(&test, &photos_with(1, 50, &course("retry"))).await;

@@ -72,7 +72,7 @@ impl Command for ScoreSubmission {
         if let Some(code) = self.technical {
             return Ok(self.reject(changes, submission, code, false, context));
         }
-        if self.score.stars >= job.input.min_star_rating {
+        if job.input.approves(submission.book, self.attempt, self.score.stars) {
             return self.approve(changes, submission, job, context);
         }
         if self.score.stars <= 1 {

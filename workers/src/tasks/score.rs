@@ -56,7 +56,8 @@ pub(super) async fn perform(
         scored.score = job.input.sandbox_course().score(attempt);
         scored.technical = None;
     }
-    if scored.technical.is_none() && scored.score.stars >= job.input.min_star_rating {
+    let approved = job.input.approves(submission.book, attempt, scored.score.stars);
+    if scored.technical.is_none() && approved {
         // Whoever hears of the approval finds the files in their place.
         deliver::place(context, submission).await?;
     }
