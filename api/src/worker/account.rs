@@ -165,6 +165,15 @@ pub(super) async fn register(
     .await
 }
 
+/// Names a standing, with the end of a suspension. One that ran out has ended by itself: no event says so.
+fn shown(standing: Standing, now: Timestamp) -> (&'static str, Option<Timestamp>) {
+    match standing {
+        Standing::Suspended { until } if until > now => ("suspended", Some(until)),
+        Standing::Suspended { .. } | Standing::Good => ("good", None),
+        Standing::Banned => ("banned", None),
+    }
+}
+
 /// `GET /internal/worker/me`
 #[utoipa::path(
     get,
@@ -183,11 +192,7 @@ pub(super) async fn me(
     let earnings = account(&app, auth.id).await?;
     let worker = auth.worker;
     let strikes = worker.counting().map(|strike| strike.at).collect();
-    let (standing, until) = match worker.standing {
-        Standing::Good => ("good", None),
-        Standing::Suspended { until } => ("suspended", Some(until)),
-        Standing::Banned => ("banned", None),
-    };
+    let (standing, until) = shown(worker.standing, app.now());
     Ok(Json(WorkerView {
         object: "worker",
         id: auth.id,
@@ -202,4 +207,18 @@ pub(super) async fn me(
         strikes,
         registered_at: worker.registered_at,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suspension_is_shown_until_it_runs_out() {
+        let until = Timestamp::from_micros(7);
+        let suspended = Standing::Suspended { until };
+        assert_eq!(shown(suspended, Timestamp::from_micros(6)), ("suspended", Some(until)));
+        assert_eq!(shown(suspended, until), ("good", None));
+        assert_eq!(shown(Standing::Banned, until), ("banned", None));
+    }
 }
