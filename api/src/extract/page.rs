@@ -70,11 +70,9 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for PageQuery<T> {
         let query = parse(&parts.uri)?;
         let PageParams { limit, cursor } = parse(&parts.uri)?;
         let scope = CursorScope::of(&app.secrets, &parts.uri);
-        let after = match cursor {
-            None => None,
-            Some(cursor) => Some(scope.open(&cursor).ok_or_else(bad_cursor)?),
-        };
-        Ok(Self(query, Paging { limit, after, scope }))
+        let after = cursor.as_deref().and_then(|cursor| scope.open(cursor));
+        let foreign = cursor.filter(|_| after.is_none());
+        Ok(Self(query, Paging { limit, after, foreign, scope }))
     }
 }
 
@@ -84,6 +82,8 @@ pub(crate) struct Paging {
     limit: Option<String>,
     /// The item after which the page begins, as it was named when the page before was given.
     pub after: Option<String>,
+    /// A cursor that we did not give: an item's id, as the documented examples have it, or nothing.
+    foreign: Option<String>,
     scope: CursorScope,
 }
 
@@ -102,18 +102,31 @@ pub(crate) fn limit(text: Option<&str>) -> Result<i64, ApiError> {
 }
 
 impl Paging {
-    /// Returns how many items are wanted, 1 to 100.
+    /// Returns how many items are wanted, 1 to 100, of a list that takes only the cursors that it gave.
     pub(crate) fn limit(&self) -> Result<i64, ApiError> {
+        if self.foreign.is_some() {
+            return Err(bad_cursor());
+        }
         limit(self.limit.as_deref())
     }
 
-    /// Returns the page that is wanted of a list whose items are named by their ids.
+    /// Returns after which item the page begins that is wanted of a list whose items are named by their
+    /// ids, and how many. An id of the list's own kind does as well as a signed cursor: whatever it
+    /// names, only what the caller may read and the filters let through is listed.
+    pub(crate) fn by_name<T>(
+        &self,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<(Option<T>, i64), ApiError> {
+        let name = self.after.as_deref().or(self.foreign.as_deref());
+        let after = name.map(|name| read(name).ok_or_else(bad_cursor)).transpose()?;
+        Ok((after, limit(self.limit.as_deref())?))
+    }
+
+    /// Returns the page that is wanted of a list whose items are named by ids of this type.
     pub(crate) fn by_id<T: std::str::FromStr + ToString>(&self) -> Result<PageRequest, ApiError> {
-        let after = match &self.after {
-            None => None,
-            Some(text) => Some(text.parse::<T>().map_err(|_invalid| bad_cursor())?.to_string()),
-        };
-        Ok(PageRequest { limit: self.limit()?, after })
+        let (after, limit) =
+            self.by_name(|name| name.parse::<T>().ok().map(|id| id.to_string()))?;
+        Ok(PageRequest { limit, after })
     }
 
     /// Returns the cursor of the page behind the item of that name.

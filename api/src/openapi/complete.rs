@@ -147,7 +147,7 @@ fn parameters() -> Value {
         },
         "cursor": {
             "name": "cursor", "in": "query",
-            "description": "`next_cursor` of the page before, which was asked for with the same filters. Opaque and signed: a changed one, or one of another list, is a 400.",
+            "description": "`next_cursor` of the page before, which was asked for with the same filters. Opaque and signed: a changed one, or one of another list, is a 400. Most lists take the id of one of their items too.",
             "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{24,400}$"},
         },
     })

@@ -3,9 +3,7 @@
 use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{
-    AuditOrJobsRead, AuditRead, Can, Id, PageParams, PageQuery, Paging, bad_cursor,
-};
+use crate::extract::{AuditOrJobsRead, AuditRead, Can, Id, PageParams, PageQuery, Paging};
 use crate::openapi::schema;
 use crate::views::{AuditEventView, ListView, audit_position};
 use axum::Json;
@@ -33,11 +31,7 @@ async fn page(
     query: AuditQuery,
     paging: &Paging,
 ) -> Result<Json<ListView<AuditEventView>>, ApiError> {
-    let limit = paging.limit()?;
-    let before = match &paging.after {
-        None => None,
-        Some(text) => Some(audit_position(text).ok_or_else(bad_cursor)?),
-    };
+    let (before, limit) = paging.by_name(audit_position)?;
     if let Some(job) = &query.job_id {
         job.parse::<JobId>().map_err(|_invalid| ApiError::field("job_id", "must be a job's id"))?;
     }

@@ -3,7 +3,7 @@
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{
-    BillingRead, Can, ListQuery, PageParams, PageQuery, bad_cursor, instant, past,
+    BillingRead, Can, ListQuery, PageParams, PageQuery, instant, past,
 };
 use crate::openapi::schema;
 use crate::views::{BalanceView, ListView, TransactionView, transaction_position};
@@ -108,11 +108,7 @@ pub(crate) async fn transactions(
     PageQuery(query, paging): PageQuery<TransactionsQuery>,
 ) -> Result<Json<ListView<TransactionView>>, ApiError> {
     let book = buyer.book();
-    let limit = paging.limit()?;
-    let before = match &paging.after {
-        None => None,
-        Some(text) => Some(transaction_position(text).ok_or_else(bad_cursor)?),
-    };
+    let (before, limit) = paging.by_name(transaction_position)?;
     let wanted = query.transaction_type.as_deref().map(transaction_type).transpose()?;
     let micros = |field, text: Option<&str>| {
         text.map(|text| instant(field, text)).transpose().map(|at| at.map(Timestamp::micros))

@@ -3,7 +3,7 @@
 use super::read;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{Can, Id, PageParams, PageQuery, Paging, WebhooksRead, bad_cursor};
+use crate::extract::{Can, Id, PageParams, PageQuery, Paging, WebhooksRead};
 use crate::openapi::schema;
 use crate::v1::webhook_events;
 use crate::views::{AttemptView, ListView};
@@ -35,15 +35,11 @@ async fn page(
     {
         return Err(ApiError::field("status", "must be succeeded, failed or unknown"));
     }
-    let limit = paging.limit()?;
-    let is_ours = |cursor: &String| {
-        let ulid = cursor.strip_prefix("att_").map(ulid::Ulid::from_string);
-        ulid.is_some_and(|parsed| parsed.is_ok())
-    };
-    if paging.after.as_ref().is_some_and(|cursor| !is_ours(cursor)) {
-        return Err(bad_cursor());
-    }
-    let request = PageRequest { limit, after: paging.after.clone() };
+    let (after, limit) = paging.by_name(|name| {
+        let ulid = name.strip_prefix("att_").map(ulid::Ulid::from_string);
+        ulid.is_some_and(|parsed| parsed.is_ok()).then(|| name.to_owned())
+    })?;
+    let request = PageRequest { limit, after };
     let filter = Filter { status: query.status, ..filter };
     let page = attempts::list(app.store(), book, &filter, &request).await?;
     Ok(Json(paging.list(page.map(AttemptView::new), |last| last.id.clone())))
