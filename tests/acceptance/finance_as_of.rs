@@ -5,6 +5,7 @@ use crate::finance_common::{TRANSACTIONS, amounts, left, moved, movements};
 use firsthand_tests::shape::{assert_part, text};
 use firsthand_tests::{Balance, Buyer, clock};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 async fn at(buyer: &Buyer, instant: &str) -> Value {
     let body = buyer.get(&format!("/v1/billing/credits?as_of={instant}")).await.ok(200);
@@ -104,6 +105,20 @@ async fn instants_cut_the_list_of_movements_without_loss() {
     let found = buyer.api.list(&path).await;
     assert!(!found.is_empty() && found.iter().all(|row| row["type"] == "hold"), "{found:?}");
     assert!(found.iter().all(|row| rows[1..4].contains(row)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_day_as_both_bounds_is_that_day() {
+    let buyer = Buyer::with_balance(server(), 1_000).await;
+    moved(&buyer).await;
+    let rows = movements(&buyer).await;
+    let days: BTreeSet<_> = rows.iter().map(|row| &text(row, "created_at")[..10]).collect();
+    let mut found = 0;
+    for day in days {
+        let path = format!("{TRANSACTIONS}?created_after={day}&created_before={day}");
+        found += buyer.api.list(&path).await.len();
+    }
+    assert_eq!(found, rows.len());
 }
 
 #[tokio::test]

@@ -91,6 +91,8 @@ async fn created_after_gives_the_younger_jobs() {
     lists(&buyer, &at(-3_600.0), &[&id]).await;
     lists(&buyer, &at(3_600.0), &[]).await;
     // Years that the wire knows, also one that the database does not.
+    lists(&buyer, &format!("?created_after={}", &clock::in_seconds(-86_400.0)[..10]), &[&id]).await;
+    lists(&buyer, &format!("?created_after={}", &clock::in_seconds(86_400.0)[..10]), &[]).await;
     lists(&buyer, "?created_after=0000-02-01T00:00:00Z", &[&id]).await;
     lists(&buyer, "?created_after=2999-12-31T23:59:59Z", &[]).await;
 }

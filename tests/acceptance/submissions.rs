@@ -2,7 +2,7 @@
 
 use crate::common::{NOBODY, buyer, delivered, worker};
 use firsthand_tests::http::escape;
-use firsthand_tests::shape::{int, text};
+use firsthand_tests::shape::{assert_instant, int, text};
 use firsthand_tests::{Buyer, clock, media};
 use serde_json::Value;
 
@@ -102,6 +102,21 @@ async fn the_dates_bound_the_list() {
     let around = format!("/v1/submissions?start_date={}&end_date={}", at(-3_600.0), at(3_600.0));
     lists(&buyer, &around, &[done.submission_id()]).await;
     let before = format!("/v1/submissions?start_date={}&end_date={}", at(-7_200.0), at(-3_600.0));
+    lists(&buyer, &before, &[]).await;
+}
+
+#[tokio::test]
+async fn a_day_counts_from_its_beginning_to_its_end() {
+    let buyer = buyer().await;
+    let done = delivered(&buyer, 75).await;
+    let submission = buyer.submission(done.submission_id()).await;
+    let submitted = assert_instant(&submission["submitted_at"]);
+    let day = |seconds: f64| clock::rfc3339(submitted + seconds)[..10].to_owned();
+    // It was accepted, by which it is listed, just before it was submitted.
+    let (from, to) = (day(-60.0), day(0.0));
+    let path = format!("/v1/submissions?start_date={from}&end_date={to}");
+    lists(&buyer, &path, &[done.submission_id()]).await;
+    let before = format!("/v1/submissions?start_date={0}&end_date={0}", day(-172_800.0));
     lists(&buyer, &before, &[]).await;
 }
 

@@ -18,7 +18,9 @@ pub(crate) use can::{
     JobsWrite, KeysManage, WebhooksRead, WebhooksWrite,
 };
 pub(crate) use if_match::IfMatch;
-pub(crate) use instant::{instant, instant_or_day, past};
+pub(crate) use instant::{
+    before_instant_or_day, instant, instant_or_day, past, up_to_instant_or_day,
+};
 pub(crate) use json::JsonBody;
 pub(crate) use keyed::Keyed;
 pub(crate) use page::{ListQuery, PageParams, PageQuery, Paging, bad_cursor, limit};

@@ -3,7 +3,7 @@
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{
-    BillingRead, Can, ListQuery, PageParams, PageQuery, instant, past,
+    BillingRead, Can, ListQuery, PageParams, PageQuery, before_instant_or_day, instant_or_day, past,
 };
 use crate::openapi::schema;
 use crate::views::{BalanceView, ListView, TransactionView, transaction_position};
@@ -69,9 +69,10 @@ pub(crate) struct TransactionsQuery {
     transaction_type: Option<String>,
     #[param(value_type = schema::JobId, required = false)]
     job_id: Option<String>,
-    #[param(value_type = schema::Instant, required = false)]
+    #[param(value_type = schema::DayOrInstant, required = false)]
     created_after: Option<String>,
-    #[param(value_type = schema::Instant, required = false)]
+    #[param(value_type = schema::DayOrInstant, required = false)]
+    /// A day counts to its end, in UTC.
     created_before: Option<String>,
 }
 
@@ -110,19 +111,18 @@ pub(crate) async fn transactions(
     let book = buyer.book();
     let (before, limit) = paging.by_name(transaction_position)?;
     let wanted = query.transaction_type.as_deref().map(transaction_type).transpose()?;
-    let micros = |field, text: Option<&str>| {
-        text.map(|text| instant(field, text)).transpose().map(|at| at.map(Timestamp::micros))
-    };
-    let created_after = micros("created_after", query.created_after.as_deref())?;
-    let created_before = micros("created_before", query.created_before.as_deref())?;
+    let after = query.created_after.as_deref();
+    let after = after.map(|text| instant_or_day("created_after", text)).transpose()?;
+    let ends = query.created_before.as_deref();
+    let ends = ends.map(|text| before_instant_or_day("created_before", text)).transpose()?;
     if let Some(job) = &query.job_id {
         job.parse::<JobId>().map_err(|_invalid| ApiError::field("job_id", "must be a job's id"))?;
     }
     let filter = Filter {
         transaction_type: wanted.map(ToOwned::to_owned),
         job_id: query.job_id,
-        created_after,
-        created_before,
+        created_after: after.map(Timestamp::micros),
+        created_before: ends.map(Timestamp::micros),
         before,
     };
     app.catch_up(book).await;

@@ -4,7 +4,10 @@ use super::files::steady_link;
 use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{Can, Id, JobsRead, ListQuery, PageParams, PageQuery, Paging};
+use crate::extract::{
+    Can, Id, JobsRead, ListQuery, PageParams, PageQuery, Paging, instant_or_day,
+    up_to_instant_or_day,
+};
 use crate::openapi::schema;
 use crate::views::{ListView, SubmissionView, buyer_sees};
 use axum::Json;
@@ -32,6 +35,7 @@ pub(crate) struct SubmissionsQuery {
     #[param(value_type = schema::DayOrInstant, required = false)]
     start_date: Option<String>,
     #[param(value_type = schema::DayOrInstant, required = false)]
+    /// A day counts to its end, in UTC.
     end_date: Option<String>,
 }
 
@@ -44,6 +48,7 @@ pub(crate) struct SummaryQuery {
     #[param(value_type = schema::DayOrInstant, required = false)]
     start_date: Option<String>,
     #[param(value_type = schema::DayOrInstant, required = false)]
+    /// A day counts to its end, in UTC.
     end_date: Option<String>,
 }
 
@@ -63,13 +68,6 @@ const VISIBLE: [SubmissionStatus; 4] = [
     SubmissionStatus::RetryPending,
     SubmissionStatus::Rejected,
 ];
-
-/// Reads a date or a time.
-fn instant(field: &str, text: &str) -> Result<Timestamp, ApiError> {
-    text.parse()
-        .or_else(|_not_a_time| format!("{text}T00:00:00Z").parse())
-        .map_err(|_invalid| ApiError::field(field, "must be an ISO 8601 date or time"))
-}
 
 /// Ids are ordered by time, so a window of time is a range of ids.
 fn bound(at: Timestamp, random: u128) -> String {
@@ -99,12 +97,12 @@ impl SubmissionsQuery {
             }
         };
         let from = match &self.start_date {
-            Some(text) => instant("start_date", text)?,
+            Some(text) => instant_or_day("start_date", text)?,
             None if window => now.before(WINDOW),
             None => Timestamp::from_micros(0),
         };
         let until = match &self.end_date {
-            Some(text) => instant("end_date", text)?,
+            Some(text) => up_to_instant_or_day("end_date", text)?,
             None => now.after(Span::days(1)),
         };
         Ok(SubmissionFilter {
