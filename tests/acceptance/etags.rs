@@ -64,6 +64,18 @@ async fn what_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_statement_and_a_test_clock_have_tags_too() {
+    let test = buyer().await.test_api().await;
+    test.post("/v1/test_clock", &json!({})).await.ok(201);
+    let month = test.get("/v1/test_clock").await.ok(200);
+    let month = format!("/v1/billing/statements/{}", &text(&month, "frozen_time")[..7]);
+    for path in ["/v1/test_clock", month.as_str()] {
+        let tag = tag(&test.get(path).await);
+        assert_eq!(known(&test, path, &tag).await.status, 304, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_change_changes_the_tag() {
     let buyer = buyer().await;
     let id = buyer.photo_job(1, 75).await;

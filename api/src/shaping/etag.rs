@@ -25,6 +25,8 @@ pub(crate) fn single(route: &str) -> Option<&'static [&'static str]> {
         | "/v1/billing/credits"
         | "/v1/billing/balance"
         | "/v1/billing/purchases/{id}"
+        | "/v1/billing/statements/{month}"
+        | "/v1/test_clock"
         | "/v1/webhook_events/{id}"
         | "/v1/webhook_endpoints/{id}/replays/{replay_id}"
         | "/v1/requests/{id}" => Some(&[]),
