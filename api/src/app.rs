@@ -1,5 +1,6 @@
 //! What handlers share.
 
+use crate::begun::BegunSubmissions;
 use crate::error::ApiError;
 use crate::key_uses::KeyUses;
 use crate::limits::{Limiter, Rates};
@@ -57,6 +58,8 @@ pub struct ProcessState {
     pub creating_endpoint: Mutex<()>,
     /// Held while a purchase is opened, so that a repeat without a key finds it.
     pub opening_purchase: Mutex<()>,
+    /// What workers have begun lately, so that the daily cap is exact here.
+    pub begun: BegunSubmissions,
 }
 
 /// Everything that a handler may touch.

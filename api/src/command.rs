@@ -147,6 +147,11 @@ pub(crate) async fn refuse_or_replay(
     Err(refusal)
 }
 
+/// Says whether an answer is that of an earlier request.
+pub(crate) fn is_replay(answer: &Response) -> bool {
+    answer.headers().contains_key(&REPLAYED)
+}
+
 fn response(status: u16, body: Bytes) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status == StatusCode::NO_CONTENT {

@@ -3,6 +3,7 @@
 //! No rule is decided here and no SQL is written here. Every route stands in [`router`].
 
 pub mod app;
+mod begun;
 mod command;
 mod context;
 pub mod error;
@@ -21,6 +22,7 @@ mod views;
 mod worker;
 
 pub use app::{AppState, Limits, PhoneSender};
+pub use begun::BegunSubmissions;
 pub use key_uses::KeyUses;
 pub use limits::{Limiter, Rates};
 pub use streams::OpenStreams;

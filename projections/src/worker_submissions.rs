@@ -56,13 +56,20 @@ pub async fn list(
     .await?)
 }
 
-/// Counts what a worker has accepted since a time (microseconds since the epoch).
-pub async fn count_since(store: &Store, worker: &str, since: i64) -> Result<i64, StoreError> {
+/// Counts what a worker has accepted since a time (microseconds since the epoch), but for these
+/// submissions.
+pub async fn count_since(
+    store: &Store,
+    worker: &str,
+    since: i64,
+    but: &[String],
+) -> Result<i64, StoreError> {
     Ok(sqlx::query_scalar!(
         r#"select count(*) as "count!" from worker_submissions
-           where worker_id = $1 and accepted_at >= $2"#,
+           where worker_id = $1 and accepted_at >= $2 and submission_id <> all($3)"#,
         worker,
-        since
+        since,
+        but
     )
     .fetch_one(store.single())
     .await?)

@@ -92,6 +92,8 @@ pub(crate) struct Config {
     pub earnings_hold_seconds: Setting,
     /// How long after a sandbox job was created its simulated worker comes, in milliseconds.
     pub sandbox_delay_ms: Setting,
+    /// Submissions that a worker may begin each day.
+    pub submissions_per_day: Setting,
     /// Where buyers reach this service; without one, where it listens.
     pub public_url: Setting,
     /// Stripe's API.
@@ -114,6 +116,8 @@ const RETRIES: &str = "0,60000,300000,1800000,7200000,28800000";
 
 /// Spec section 11: 48 hours.
 const EARNINGS_HOLD: &str = "172800";
+/// Spec section 11.
+const SUBMISSIONS_PER_DAY: &str = "50";
 /// The longest that earnings may be held: 90 days.
 const LONGEST_HOLD: i64 = 7_776_000;
 
@@ -207,6 +211,12 @@ impl Config {
                 Some(EARNINGS_HOLD),
             ),
             sandbox_delay_ms: sources.find("sandbox_delay_ms", None, None, Some(SANDBOX_DELAY)),
+            submissions_per_day: sources.find(
+                "submissions_per_day",
+                None,
+                None,
+                Some(SUBMISSIONS_PER_DAY),
+            ),
             public_url: find("public_url", None),
             stripe_api_url: sources.find("stripe_api_url", None, None, Some(STRIPE)),
             stripe_live_secret_key: find("stripe_live_secret_key", None),
@@ -220,6 +230,7 @@ impl Config {
         config.rates()?;
         config.earnings_hold()?;
         config.sandbox_delay()?;
+        config.submissions_per_day()?;
         Ok(config)
     }
 
@@ -243,6 +254,7 @@ impl Config {
             &self.webhook_ca_file,
             &self.earnings_hold_seconds,
             &self.sandbox_delay_ms,
+            &self.submissions_per_day,
             &self.public_url,
             &self.stripe_api_url,
             &self.stripe_live_secret_key,
@@ -283,6 +295,14 @@ impl Config {
         match self.sandbox_delay_ms.require()?.parse() {
             Ok(delay) if (0..=LONGEST_DELAY).contains(&delay) => Ok(Span::milliseconds(delay)),
             _ => bail!("sandbox_delay_ms must be 0 to {LONGEST_DELAY}"),
+        }
+    }
+
+    /// Returns how many submissions a worker may begin each day.
+    pub(crate) fn submissions_per_day(&self) -> Result<i64> {
+        match self.submissions_per_day.require()?.parse() {
+            Ok(number @ 1..=1_000_000) => Ok(number),
+            _ => bail!("submissions_per_day must be 1 to 1000000"),
         }
     }
 

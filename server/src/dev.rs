@@ -14,9 +14,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Submissions that a worker may begin each day (spec section 11).
-pub(crate) const SUBMISSIONS_PER_DAY: i64 = 50;
-
 /// A running development instance.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -65,7 +62,7 @@ impl Running {
         let limits = Limits {
             phone_sender: PhoneSender::Fixed,
             open_registration: true,
-            submissions_per_day: SUBMISSIONS_PER_DAY,
+            submissions_per_day: config.submissions_per_day()?,
             rates: config.rates()?,
         };
         let service = Service::start(Setup {

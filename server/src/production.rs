@@ -1,7 +1,7 @@
 //! `firsthand serve`: production. Refuses unsafe defaults, each named.
 
 use crate::config::Config;
-use crate::dev::{SUBMISSIONS_PER_DAY, asked_to_stop};
+use crate::dev::asked_to_stop;
 use crate::instance::{Database, Instance};
 use crate::service::{Roles, Service, Setup};
 use crate::webhooks::Sending;
@@ -75,7 +75,7 @@ pub(crate) async fn run(
     let limits = Limits {
         phone_sender: PhoneSender::Unavailable,
         open_registration: false,
-        submissions_per_day: SUBMISSIONS_PER_DAY,
+        submissions_per_day: config.submissions_per_day()?,
         rates: config.rates()?,
     };
     let service = Service::start(Setup {

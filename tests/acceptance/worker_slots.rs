@@ -3,7 +3,9 @@
 use crate::common::{buyer, worker};
 use firsthand_tests::job::photos_with;
 use firsthand_tests::shape::{assert_instant, assert_part, int, text};
-use firsthand_tests::{Balance, Worker, clock, eventually, media};
+use firsthand_tests::{
+    Balance, Buyer, Options, Server, Worker, clock, eventually, media, together,
+};
 use serde_json::json;
 
 async fn gone(worker: &Worker, job_id: &str) {
@@ -186,4 +188,28 @@ async fn a_test_job_is_never_offered_to_a_real_worker() {
     assert!(offers.iter().all(|offer| offer["id"] != sandbox["id"]), "{sandbox}");
     let reply = worker.try_accept(text(&sandbox, "id")).await;
     reply.refused_somehow();
+}
+
+#[tokio::test]
+async fn of_eight_accepts_at_once_as_many_succeed_as_a_day_has() {
+    let options = Options::ephemeral().env("FIRSTHAND_SUBMISSIONS_PER_DAY", "5");
+    let server = Server::start(options).await;
+    let (buyer, worker) = (Buyer::new(&server).await, Worker::new(&server).await);
+    let mut jobs = Vec::new();
+    for _ in 0..8 {
+        jobs.push(buyer.photo_job(1, 75).await);
+    }
+    let replies = together(jobs.into_iter().map(|job| {
+        let worker = worker.clone();
+        async move { worker.try_accept(&job).await }
+    }));
+    let (accepted, refused): (Vec<_>, Vec<_>) =
+        replies.await.into_iter().partition(|reply| reply.status == 201);
+    assert_eq!((accepted.len(), refused.len()), (5, 3));
+    for reply in &refused {
+        assert_eq!(reply.refused(409, "conflict")["code"], "daily_cap");
+    }
+    let other = Worker::new(&server).await;
+    other.try_accept(&buyer.photo_job(1, 75).await).await.ok(201);
+    server.stop().await;
 }

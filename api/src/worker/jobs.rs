@@ -1,7 +1,8 @@
 //! Jobs as workers see them: browse, accept, give back, flag.
 
 use crate::app::AppState;
-use crate::command::{Call, refuse_or_replay, to_json};
+use crate::begun::Begun;
+use crate::command::{Call, is_replay, refuse_or_replay, to_json};
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::extract::{Id, JsonBody, Keyed, PageParams, PageQuery, WorkerAuth};
@@ -12,17 +13,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
 use firsthand_domain::decision::{self, Changes, Command, Context, View};
-use firsthand_domain::ids::{JobId, SubmissionId};
+use firsthand_domain::ids::{JobId, SubmissionId, WorkerId};
 use firsthand_domain::jobs::{FlagJob, JobType};
 use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::{AcceptJob, WithdrawSubmission};
 use firsthand_domain::workers::Standing;
 use firsthand_domain::{Book, Cents, Rejection, State as StreamState, StreamId, Timestamp};
-use firsthand_eventstore::read;
+use firsthand_eventstore::{IdempotencyKey, read};
 use firsthand_projections::available_jobs::{self, AvailableJob};
 use firsthand_projections::{Page, worker_submissions};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tracing::{Instrument, Span};
 use utoipa::ToSchema;
 
 /// A job as workers see it.
@@ -121,22 +123,35 @@ fn midnight(now: Timestamp) -> i64 {
     now.micros() - now.micros().rem_euclid(86_400_000_000)
 }
 
-/// Refuses a worker who may not begin another submission.
-async fn may_work(app: &AppState, auth: &WorkerAuth) -> Result<(), ApiError> {
-    let now = app.now();
-    match auth.worker.standing {
-        Standing::Banned => {
-            return Err(ApiError::Rejected(Rejection::WorkerSuspended { until: None }));
-        }
-        Standing::Suspended { until } if until > now => {
-            return Err(ApiError::Rejected(Rejection::WorkerSuspended { until: Some(until) }));
-        }
-        Standing::Suspended { .. } | Standing::Good => (),
-    }
-    let worker = auth.id.to_string();
-    let today = worker_submissions::count_since(app.store(), &worker, midnight(now)).await?;
+/// Refuses a worker who is suspended.
+fn must_be_in_standing(app: &AppState, auth: &WorkerAuth) -> Result<(), ApiError> {
+    let until = match auth.worker.standing {
+        Standing::Banned => None,
+        Standing::Suspended { until } if until > app.now() => Some(until),
+        Standing::Suspended { .. } | Standing::Good => return Ok(()),
+    };
+    Err(ApiError::Rejected(Rejection::WorkerSuspended { until }))
+}
+
+/// Refuses a worker who has begun as many submissions today as a worker may. `begun` holds what may
+/// not be in the read model yet; what is there is dropped from it.
+async fn must_be_below_cap(
+    app: &AppState,
+    worker: WorkerId,
+    begun: &mut Vec<Begun>,
+) -> Result<(), ApiError> {
+    let today = Timestamp::from_micros(midnight(app.now()));
+    begun.retain(|one| one.at >= today && app.read_models.position(one.part) < one.position);
+    let own: Vec<String> = begun
+        .iter()
+        .filter(|one| one.worker == worker)
+        .map(|one| one.submission.to_string())
+        .collect();
+    let (store, id) = (app.store(), worker.to_string());
+    let others = worker_submissions::count_since(store, &id, today.micros(), &own).await?;
+    let count = others.saturating_add(i64::try_from(own.len()).unwrap_or(i64::MAX));
     let cap = app.limits.submissions_per_day;
-    if today >= cap { Err(ApiError::DailyCap(cap)) } else { Ok(()) }
+    if count >= cap { Err(ApiError::DailyCap(cap)) } else { Ok(()) }
 }
 
 /// A command on a job that finds no sandbox job: its worker is simulated, and people never see it.
@@ -184,23 +199,52 @@ pub(super) async fn accept(
     Id(job_id): Id<JobId>,
 ) -> Result<Response, ApiError> {
     let key = keyed.key(&auth.id.to_string(), &());
-    if let Err(refusal) = may_work(&app, &auth).await {
-        return refuse_or_replay(&app, StreamId::Job(job_id), key.as_ref(), refusal).await;
+    let (tracker, span) = (app.tracker.clone(), Span::current());
+    // A client that goes away must not end the turn of a command that is under way.
+    let accepting = async move { accept_in_turn(&app, &context, auth, job_id, key).await };
+    let accepted = tracker.spawn(accepting.instrument(span)).await;
+    accepted.map_err(|error| ApiError::Internal(error.to_string()))?
+}
+
+/// Accepts a job for a worker, who begins one submission at a time.
+async fn accept_in_turn(
+    app: &AppState,
+    context: &RequestContext,
+    auth: WorkerAuth,
+    job_id: JobId,
+    key: Option<IdempotencyKey>,
+) -> Result<Response, ApiError> {
+    let stream = StreamId::Job(job_id);
+    let worker = auth.id;
+    let mut begun = app.process.begun.turn(worker).await;
+    let allowed = match must_be_in_standing(app, &auth) {
+        Ok(()) => must_be_below_cap(app, worker, &mut begun).await,
+        refused @ Err(_) => refused,
+    };
+    if let Err(refusal) = allowed {
+        return refuse_or_replay(app, stream, key.as_ref(), refusal).await;
     }
-    let submission_id = SubmissionId::in_slot(app.mint(), job_id.slot());
+    let submission = SubmissionId::in_slot(app.mint(), job_id.slot());
     let command = AcceptJob {
         job_id,
-        submission_id,
-        worker_id: auth.id,
-        worker_region: auth.worker.region.clone(),
+        submission_id: submission,
+        worker_id: worker,
+        worker_region: auth.worker.region,
     };
     let command = OfPeople(job_id, command);
-    let call = Call { command, stream: StreamId::Job(job_id), actor: auth.id.to_string(), key };
-    call.answer(&app, &context, StatusCode::CREATED, move |view| {
-        let submission = decision::submission(view, submission_id)?;
-        Ok(to_json(&WorkerSubmissionView::new(submission_id, submission)))
-    })
-    .await
+    let call = Call { command, stream, actor: worker.to_string(), key };
+    let answer = call
+        .answer(app, context, StatusCode::CREATED, move |view| {
+            let found = decision::submission(view, submission)?;
+            Ok(to_json(&WorkerSubmissionView::new(submission, found)))
+        })
+        .await?;
+    if answer.status() == StatusCode::CREATED && !is_replay(&answer) {
+        let part = app.store().part_of(stream);
+        let position = app.ledger.head(part).map_or(i64::MAX, |head| *head.borrow());
+        begun.push(Begun { worker, submission, at: app.now(), part, position });
+    }
+    Ok(answer)
 }
 
 /// Finds a worker's active submission to a job.
