@@ -205,13 +205,12 @@ pub struct SubmissionCount {
     pub count: i64,
 }
 
-/// Counts a book's submissions by status and stars; `from` and `until` bound their ids.
+/// Counts a book's submissions of some time by status and stars.
 pub async fn count_submissions(
     store: &Store,
     book: Book,
     job: Option<&str>,
-    from: &str,
-    until: &str,
+    window: &Window,
 ) -> Result<Vec<SubmissionCount>, StoreError> {
     let rows = sqlx::query_as!(
         SubmissionCount,
@@ -224,20 +223,28 @@ pub async fn count_submissions(
            where part = $1 and book = tenant.book and kind = 'submission' and stream >= $4 and stream <= $5
              and ($3::text is null or parent = $3)
              and status in ('pending_score', 'approved', 'retry_pending', 'rejected')
+             and ($6::bigint is null
+                  or (convert_from(state, 'UTF8')::jsonb ->> 'accepted_at')::timestamptz
+                     >= timestamptz 'epoch' + $6::bigint * interval '1 microsecond')
+             and ($7::bigint is null
+                  or (convert_from(state, 'UTF8')::jsonb ->> 'accepted_at')::timestamptz
+                     <= timestamptz 'epoch' + $7::bigint * interval '1 microsecond')
            group by 1, 2
          offset 0) as r"#,
         store.part_of_book(book),
         book.to_string(),
         job,
-        from,
-        until
+        window.from,
+        window.until,
+        window.accepted_from,
+        window.accepted_until
     )
     .fetch_all(store.tenants())
     .await?;
     Ok(rows)
 }
 
-/// Lists a book's submissions over all its jobs, newest first. `from` and `until` bound their ids.
+/// Lists a book's submissions over all its jobs, newest first.
 pub async fn list_submissions(
     store: &Store,
     book: Book,
@@ -255,6 +262,12 @@ pub async fn list_submissions(
                 or (convert_from(state, 'UTF8')::jsonb -> 'score' ->> 'stars')::int >= $5)
            and stream >= $6 and stream <= $7
            and ($8::text is null or stream < $8)
+           and ($10::bigint is null
+                or (convert_from(state, 'UTF8')::jsonb ->> 'accepted_at')::timestamptz
+                   >= timestamptz 'epoch' + $10::bigint * interval '1 microsecond')
+           and ($11::bigint is null
+                or (convert_from(state, 'UTF8')::jsonb ->> 'accepted_at')::timestamptz
+                   <= timestamptz 'epoch' + $11::bigint * interval '1 microsecond')
          order by stream desc
          limit $9
          offset 0) as r",
@@ -263,10 +276,12 @@ pub async fn list_submissions(
         &filter.statuses,
         filter.job_id,
         filter.min_score,
-        filter.from,
-        filter.until,
+        filter.window.from,
+        filter.window.until,
         page.after.as_deref(),
-        page.limit + 1
+        page.limit + 1,
+        filter.window.accepted_from,
+        filter.window.accepted_until
     )
     .fetch_all(store.tenants())
     .await?;
@@ -282,8 +297,20 @@ pub struct SubmissionFilter {
     pub job_id: Option<String>,
     /// Only those with so many stars or more.
     pub min_score: Option<i32>,
+    /// Only those of this time.
+    pub window: Window,
+}
+
+/// When submissions were accepted.
+#[derive(Debug, Clone, Default)]
+pub struct Window {
     /// The lowest id.
     pub from: String,
     /// The highest id.
     pub until: String,
+    /// Accepted at or after this time by the book's own clock, in microseconds since the epoch: ids are
+    /// of our time, and say nothing about another.
+    pub accepted_from: Option<i64>,
+    /// Accepted at or before this time by the book's own clock.
+    pub accepted_until: Option<i64>,
 }

@@ -6,7 +6,7 @@ use crate::clock_common::{
 use crate::common::{buyer, server};
 use crate::purchase_common::bought;
 use crate::webhook_common::Endpoint;
-use firsthand_tests::shape::{assert_part, text};
+use firsthand_tests::shape::{assert_part, int, text};
 use firsthand_tests::{Answer, Buyer, DataDir, Options, Receiver, Server, binary, clock};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -169,6 +169,31 @@ async fn what_stands_behind_a_repetition_does_not_hold_the_clock() {
     endpoint.once("it is known to answer", |seen| !seen["last_success_at"].is_null()).await;
     let attempts: Vec<u32> = receiver.requests().iter().map(|request| request.attempt()).collect();
     assert_eq!(attempts[..3], [1, 2, 1], "the first, again, and the one behind it: {attempts:?}");
+}
+
+#[tokio::test]
+async fn submissions_are_listed_and_counted_by_the_time_of_the_clock() {
+    const LIST: &str = "/v1/submissions";
+    let test = buyer().await.test_api().await;
+    let start = tomorrow();
+    made(&test, &start).await;
+    advance(&test, 40 * DAY).await;
+    let id = job(&test, 10, &json!({})).await;
+    advance(&test, 60).await;
+    let done = test.get(&format!("/v1/jobs/{id}")).await.ok(200);
+    assert_eq!(done["status"], "completed", "{done}");
+    let counted = async |query: &str| {
+        let listed = test.list(&format!("{LIST}{query}")).await.len();
+        let summary = test.get(&format!("{LIST}/summary{query}")).await.ok(200);
+        (listed, int(&summary, "total"))
+    };
+    assert_eq!(counted("").await, (1, 1));
+    advance(&test, 31 * DAY).await;
+    assert_eq!(counted("").await, (0, 0), "it is older than 30 days");
+    let of_then = format!("?start_date={}", after(&start, 40 * DAY));
+    assert_eq!(counted(&of_then).await, (1, 1));
+    let before = format!("?start_date={start}&end_date={}", after(&start, 40 * DAY - 1));
+    assert_eq!(counted(&before).await, (0, 0));
 }
 
 #[tokio::test]

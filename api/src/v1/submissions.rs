@@ -16,7 +16,7 @@ use firsthand_domain::ids::{JobId, SubmissionId};
 use firsthand_domain::submissions::{Submission, SubmissionStatus};
 use firsthand_domain::time::Span;
 use firsthand_domain::{Book, State as StreamState, StreamId, Timestamp};
-use firsthand_projections::states::{self, StateOf, SubmissionFilter};
+use firsthand_projections::states::{self, StateOf, SubmissionFilter, Window};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 use ulid::Ulid;
@@ -75,8 +75,30 @@ fn bound(at: Timestamp, random: u128) -> String {
     SubmissionId::new(Ulid::from_parts(millis, random)).to_string()
 }
 
+/// Returns a window of time, both ends included, by the time of this book.
+fn window(book: Book, from: Timestamp, until: Timestamp) -> Window {
+    let random = u128::MAX >> 48;
+    if book.clock().is_none() {
+        return Window { from: bound(from, 0), until: bound(until, random), ..Window::default() };
+    }
+    Window {
+        from: bound(Timestamp::from_micros(0), 0),
+        until: SubmissionId::new(Ulid::from_parts(u64::MAX >> 16, random)).to_string(),
+        accepted_from: Some(from.micros()),
+        accepted_until: Some(until.micros()),
+    }
+}
+
 impl SubmissionsQuery {
-    fn filter(&self, now: Timestamp, window: bool) -> Result<SubmissionFilter, ApiError> {
+    /// Makes the filter of a list that goes by this book's time. One that names no window has the
+    /// usual one if `recent`.
+    async fn filter(
+        &self,
+        app: &AppState,
+        book: Book,
+        recent: bool,
+    ) -> Result<SubmissionFilter, ApiError> {
+        let now = app.time_of(book).await?;
         let statuses = match self.status.as_deref() {
             None => VISIBLE.iter().map(|status| status.as_str().to_owned()).collect(),
             Some(status) if VISIBLE.iter().any(|known| known.as_str() == status) => {
@@ -98,7 +120,7 @@ impl SubmissionsQuery {
         };
         let from = match &self.start_date {
             Some(text) => instant_or_day("start_date", text)?,
-            None if window => now.before(WINDOW),
+            None if recent => now.before(WINDOW),
             None => Timestamp::from_micros(0),
         };
         let until = match &self.end_date {
@@ -109,8 +131,7 @@ impl SubmissionsQuery {
             statuses,
             job_id,
             min_score: stars(self.min_score.as_deref())?.map(i32::from),
-            from: bound(from, 0),
-            until: bound(until, u128::MAX >> 48),
+            window: window(book, from, until),
         })
     }
 }
@@ -182,7 +203,7 @@ pub(crate) async fn list(
     buyer: Can<JobsRead>,
     PageQuery(query, paging): PageQuery<SubmissionsQuery>,
 ) -> Result<Json<ListView<SubmissionView>>, ApiError> {
-    let filter = query.filter(app.time_of(buyer.book()).await?, true)?;
+    let filter = query.filter(&app, buyer.book(), true).await?;
     page(&app, buyer.book(), &filter, &paging).await
 }
 
@@ -205,7 +226,7 @@ pub(crate) async fn list_of_job(
     PageQuery(query, paging): PageQuery<SubmissionsQuery>,
 ) -> Result<Json<ListView<SubmissionView>>, ApiError> {
     let query = SubmissionsQuery { job_id: Some(job.to_string()), ..query };
-    let filter = query.filter(app.time_of(buyer.book()).await?, false)?;
+    let filter = query.filter(&app, buyer.book(), false).await?;
     let page = page(&app, buyer.book(), &filter, &paging).await?;
     if page.is_empty() {
         // Only then may there be no such job.
@@ -281,15 +302,10 @@ pub(crate) async fn summary(
     buyer: Can<JobsRead>,
     ListQuery(query): ListQuery<SummaryQuery>,
 ) -> Result<Json<SummaryView>, ApiError> {
-    let filter = SubmissionsQuery::from(query).filter(app.time_of(buyer.book()).await?, true)?;
-    let rows = states::count_submissions(
-        app.store(),
-        buyer.book(),
-        filter.job_id.as_deref(),
-        &filter.from,
-        &filter.until,
-    )
-    .await?;
+    let book = buyer.book();
+    let filter = SubmissionsQuery::from(query).filter(&app, book, true).await?;
+    let (job, window) = (filter.job_id.as_deref(), &filter.window);
+    let rows = states::count_submissions(app.store(), book, job, window).await?;
     let of = |status: &str| -> i64 {
         rows.iter().filter(|row| row.status == status).map(|row| row.count).sum()
     };
