@@ -1,6 +1,7 @@
 //! The audit trail: every domain event is an audit event (design D12). The projection is only the
 //! index; the event itself is read from the log.
 
+use crate::finance::position;
 use crate::page::Page;
 use firsthand_domain::ids::RequestId;
 use firsthand_domain::submissions::SubmissionEvent;
@@ -154,6 +155,12 @@ pub struct Filter {
     pub job_id: Option<String>,
     /// Only events with this name.
     pub event_type: Option<String>,
+    /// Only what this actor caused.
+    pub actor: Option<String>,
+    /// Only events of this stream.
+    pub stream: Option<String>,
+    /// Only events above this position.
+    pub after: Option<i64>,
     /// Only events before this position.
     pub before: Option<i64>,
 }
@@ -189,10 +196,63 @@ pub async fn of_request(
     Ok(rows)
 }
 
-/// Lists a book's trail, newest first.
+/// Returns the position of the last event that happened at or before an instant (microseconds since
+/// the epoch) by the time of this book.
+pub async fn position_at(store: &Store, book: Book, instant: i64) -> Result<i64, StoreError> {
+    let mut connection = store.single().acquire().await?;
+    position::at(&mut connection, store.part_of_book(book), Some(book), instant).await
+}
+
+/// Lists a book's trail, newest first. Events are looked up by their position (`offset 0` sees to it):
+/// nothing that is asked of them has the log of other books searched.
 pub async fn list(
     store: &Store,
     book: Book,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Page<AuditEventRow>, StoreError> {
+    if let Some(stream) = &filter.stream {
+        return list_of_stream(store, book, stream, filter, limit).await;
+    }
+    let rows = sqlx::query_as!(
+        AuditEventRow,
+        "select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+         cross join lateral (
+         select a.position, e.sequence, a.event_type, e.recorded_at, e.effective_at, e.actor,
+                e.request_id, e.stream, a.job_id, e.payload, e.leaf
+         from audit_events a
+         cross join lateral (
+           select * from events
+           where part = $1 and position = a.position and book = tenant.book
+           offset 0) e
+         where a.part = $1 and a.book = tenant.book
+           and ($3::text is null or a.job_id = $3)
+           and ($4::text is null or a.event_type = $4)
+           and a.position > $5 and a.position < $6
+           and ($7::text is null or e.actor = $7)
+         order by a.position desc
+         limit $8
+         offset 0) as r",
+        store.part_of_book(book),
+        book.to_string(),
+        filter.job_id,
+        filter.event_type,
+        filter.after.unwrap_or(0),
+        filter.before.unwrap_or(i64::MAX),
+        filter.actor,
+        limit + 1
+    )
+    .fetch_all(store.tenants())
+    .await?;
+    Ok(Page::of(rows, limit))
+}
+
+/// Lists the trail of one stream, newest first. A statement of its own, so that it can use the log's
+/// key of streams.
+async fn list_of_stream(
+    store: &Store,
+    book: Book,
+    stream: &str,
     filter: &Filter,
     limit: i64,
 ) -> Result<Page<AuditEventRow>, StoreError> {
@@ -202,20 +262,25 @@ pub async fn list(
          cross join lateral (
          select a.position, e.sequence, a.event_type, e.recorded_at, e.effective_at, e.actor,
                 e.request_id, e.stream, a.job_id, e.payload, e.leaf
-         from audit_events a
-         join events e on e.part = a.part and e.position = a.position
-         where a.part = $1 and a.book = tenant.book and e.part = $1 and e.book = tenant.book
-           and ($3::text is null or a.job_id = $3)
-           and ($4::text is null or a.event_type = $4)
-           and ($5::bigint is null or a.position < $5)
-         order by a.position desc
-         limit $6
+         from events e
+         join audit_events a on a.part = e.part and a.position = e.position
+         where e.part = $1 and e.book = tenant.book and a.part = $1 and a.book = tenant.book
+           and e.stream = $3
+           and e.position > $4 and e.position < $5
+           and ($6::text is null or a.job_id = $6)
+           and ($7::text is null or a.event_type = $7)
+           and ($8::text is null or e.actor = $8)
+         order by e.version desc
+         limit $9
          offset 0) as r",
         store.part_of_book(book),
         book.to_string(),
+        stream,
+        filter.after.unwrap_or(0),
+        filter.before.unwrap_or(i64::MAX),
         filter.job_id,
         filter.event_type,
-        filter.before,
+        filter.actor,
         limit + 1
     )
     .fetch_all(store.tenants())

@@ -105,6 +105,68 @@ async fn the_event_type_filter_gives_the_events_of_that_type() {
 }
 
 #[tokio::test]
+async fn the_actor_filter_gives_what_a_key_has_caused() {
+    let buyer = buyer().await;
+    let key = buyer.create_key(&json!({"name": "another"})).await;
+    let other = buyer.api.with_token(text(&key, "secret"));
+    let job = other.post_keyed("/v1/jobs", &unique::key(), &photos(1, 75)).await.ok(201);
+    let mine = buyer.photo_job(1, 75).await;
+    let path = format!("{LIST}?event_type=job.created&actor={}", text(&key, "id"));
+    let rows = buyer.api.list(&path).await;
+    let ids: Vec<_> = rows.iter().map(|row| &row["resource"]["id"]).collect();
+    assert_eq!(ids, [&job["id"]], "and not {mine}");
+    let nobody = format!("{LIST}?actor=key_{NOBODY}");
+    assert!(buyer.api.list(&nobody).await.is_empty());
+    for actor in ["me", "system:", "wkr_01GXYZ5J8K9M2N3P4Q5R6S7T8V", ""] {
+        buyer.get(&format!("{LIST}?actor={actor}")).await.invalid("actor");
+    }
+}
+
+#[tokio::test]
+async fn the_resource_filter_gives_what_happened_to_it_page_by_page() {
+    let buyer = buyer().await;
+    let (one, two) = (buyer.photo_job(1, 75).await, buyer.photo_job(1, 75).await);
+    buyer.cancel(&one).await.ok(200);
+    buyer.cancel(&two).await.ok(200);
+    let path = format!("{LIST}?resource_id={one}");
+    let rows = buyer.api.list(&path).await;
+    assert!(rows.iter().all(|row| row["resource"]["id"] == one.as_str()), "{rows:?}");
+    assert_eq!((count(&rows, "job.created"), count(&rows, "job.cancelled")), (1, 1), "{rows:?}");
+    let first = buyer.get(&format!("{path}&limit=1")).await.page();
+    assert_eq!(first.data[0], rows[0]);
+    let cursor = first.next_cursor.expect("a second page");
+    let second = buyer.get(&format!("{path}&limit=1&cursor={cursor}")).await.page();
+    assert_eq!(second.data[0], rows[1]);
+    buyer.get(&format!("{LIST}?resource_id={two}&cursor={cursor}")).await.invalid("cursor");
+    let created = buyer.api.list(&format!("{path}&event_type=job.created")).await;
+    assert_eq!(created.len(), 1, "{created:?}");
+    assert!(buyer.api.list(&format!("{LIST}?resource_id=job_{NOBODY}")).await.is_empty());
+    buyer.get(&format!("{LIST}?resource_id=mine")).await.invalid("resource_id");
+}
+
+#[tokio::test]
+async fn the_window_leaves_what_happened_within_it() {
+    let buyer = buyer().await;
+    for _ in 0..3 {
+        buyer.photo_job(1, 75).await;
+    }
+    let path = format!("{LIST}?event_type=job.created");
+    let rows = buyer.api.list(&path).await;
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    let at = |row: usize| text(&rows[row], "recorded_at");
+    let after = format!("{path}&created_after={}", at(1));
+    assert_eq!(buyer.api.list(&after).await, rows[..1]);
+    let before = format!("{path}&created_before={}", at(1));
+    assert_eq!(buyer.api.list(&before).await, rows[2..]);
+    let between = format!("{path}&created_after={}&created_before={}", at(2), at(0));
+    assert_eq!(buyer.api.list(&between).await, rows[1..2]);
+    let by_resource = format!("{between}&resource_id={}", text(&rows[1]["resource"], "id"));
+    assert_eq!(buyer.api.list(&by_resource).await, rows[1..2]);
+    buyer.get(&format!("{path}&created_after=soon")).await.invalid("created_after");
+    buyer.get(&format!("{path}&created_before=soon")).await.invalid("created_before");
+}
+
+#[tokio::test]
 async fn the_job_filter_gives_the_events_of_that_job() {
     let buyer = buyer().await;
     let (one, two) = (buyer.photo_job(1, 75).await, buyer.photo_job(1, 75).await);

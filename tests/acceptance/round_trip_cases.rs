@@ -17,9 +17,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Operations that ask more of the database if they are asked so; docs/http.md names them like this.
-pub const VARIANTS: [(&str, &str); 10] = [
+pub const VARIANTS: [(&str, &str); 11] = [
     ("create_job", "dry_run"),
     ("list_events", "after"),
+    ("list_audit_events", "after"),
     ("list_job_files", "empty"),
     ("list_job_submissions", "empty"),
     ("list_endpoint_attempts", "empty"),
@@ -169,6 +170,7 @@ impl<'s> Fixture<'s> {
     fn query(&self, operation: &str, variant: &str) -> String {
         match (operation, variant) {
             (_, "dry_run") => "?dry_run=true".to_owned(),
+            ("list_audit_events", "after") => "?created_after=2026-01-01T00:00:00Z".to_owned(),
             (_, "after") => format!("?after={}", self.ids["EventId"]),
             ("list_account_balances", variant) => {
                 let then = if variant == "as_of" { "&as_of=2026-01-01T00:00:00Z" } else { "" };

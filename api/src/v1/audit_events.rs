@@ -3,14 +3,16 @@
 use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
-use crate::extract::{AuditOrJobsRead, AuditRead, Can, Id, PageParams, PageQuery, Paging};
+use crate::extract::{
+    AuditOrJobsRead, AuditRead, Can, Id, PageParams, PageQuery, Paging, before_instant_or_day,
+    instant_or_day,
+};
 use crate::openapi::schema;
 use crate::views::{AuditEventView, ListView, audit_position};
 use axum::Json;
 use axum::extract::State;
-use firsthand_domain::Environment;
-use firsthand_domain::ids::JobId;
-use firsthand_domain::{Book, Event};
+use firsthand_domain::ids::{ApiKeyId, JobId, OrganizationId};
+use firsthand_domain::{Book, Environment, Event, StreamId};
 use firsthand_projections::audit_events::{self, Filter};
 use serde::Deserialize;
 
@@ -22,6 +24,78 @@ pub(crate) struct AuditQuery {
     job_id: Option<String>,
     #[param(value_type = schema::AuditEventType, required = false)]
     event_type: Option<String>,
+    /// What a key or the system caused, as `actor.id` names it. No worker: what buyers know workers by
+    /// can't be searched for.
+    #[param(value_type = schema::ActorId, required = false)]
+    actor: Option<String>,
+    /// What happened to one resource, as `resource.id` names it.
+    #[param(value_type = schema::ResourceId, required = false)]
+    resource_id: Option<String>,
+    /// What was recorded after it.
+    #[param(value_type = schema::Instant, required = false)]
+    created_after: Option<String>,
+    /// What was recorded before it.
+    #[param(value_type = schema::Instant, required = false)]
+    created_before: Option<String>,
+}
+
+/// The longest name of a part of the system.
+const SYSTEM_LENGTH: usize = 64;
+
+/// Says whether a text can be the name of an actor that buyers know by its own name.
+fn is_actor(text: &str) -> bool {
+    match text.strip_prefix("system:") {
+        Some(name) => {
+            (1..=SYSTEM_LENGTH).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        }
+        None => text.parse::<ApiKeyId>().is_ok() || text.parse::<OrganizationId>().is_ok(),
+    }
+}
+
+/// The positions of a window of time, both exclusive.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    after: Option<i64>,
+    before: Option<i64>,
+}
+
+impl AuditQuery {
+    /// Checks all that can be checked without asking anybody.
+    fn check(&self) -> Result<(), ApiError> {
+        let refuse = |field, message| Err(ApiError::field(field, message));
+        if self.job_id.as_ref().is_some_and(|job| job.parse::<JobId>().is_err()) {
+            return refuse("job_id", "must be a job's id");
+        }
+        if self.event_type.as_ref().is_some_and(|name| !Event::names().contains(&name.as_str())) {
+            return refuse("event_type", "is not the name of an event");
+        }
+        if self.resource_id.as_ref().is_some_and(|id| id.parse::<StreamId>().is_err()) {
+            return refuse("resource_id", "must be a resource's id");
+        }
+        if self.actor.as_ref().is_some_and(|actor| !is_actor(actor)) {
+            return refuse("actor", "must be a key's or an organization's id, or system:…");
+        }
+        Ok(())
+    }
+
+    /// Finds the positions of the window, by the time of the book.
+    async fn window(&self, app: &AppState, book: Book) -> Result<Window, ApiError> {
+        let mut window = Window { after: None, before: None };
+        let (after, before) = (self.created_after.as_deref(), self.created_before.as_deref());
+        let after = after.map(|text| instant_or_day("created_after", text)).transpose()?;
+        let before = before.map(|text| before_instant_or_day("created_before", text)).transpose()?;
+        if let Some(after) = after {
+            let at = audit_events::position_at(app.store(), book, after.micros()).await?;
+            window.after = Some(at);
+        }
+        if let Some(before) = before {
+            let last = before.micros().saturating_sub(1);
+            let at = audit_events::position_at(app.store(), book, last).await?;
+            window.before = Some(at.saturating_add(1));
+        }
+        Ok(window)
+    }
 }
 
 async fn page(
@@ -32,15 +106,16 @@ async fn page(
     paging: &Paging,
 ) -> Result<Json<ListView<AuditEventView>>, ApiError> {
     let (before, limit) = paging.by_name(audit_position)?;
-    if let Some(job) = &query.job_id {
-        job.parse::<JobId>().map_err(|_invalid| ApiError::field("job_id", "must be a job's id"))?;
-    }
-    if let Some(name) = &query.event_type
-        && !Event::names().contains(&name.as_str())
-    {
-        return Err(ApiError::field("event_type", "is not the name of an event"));
-    }
-    let filter = Filter { job_id: query.job_id, event_type: query.event_type, before };
+    query.check()?;
+    let window = query.window(app, book).await?;
+    let filter = Filter {
+        after: window.after,
+        before: before.into_iter().chain(window.before).min(),
+        job_id: query.job_id,
+        event_type: query.event_type,
+        actor: query.actor,
+        stream: query.resource_id,
+    };
     app.catch_up(book).await;
     let page = audit_events::list(app.store(), book, &filter, limit).await?;
     let page = page.map(|row| AuditEventView::new(&app.secrets, book, environment, &row));
@@ -54,7 +129,7 @@ async fn page(
     operation_id = "list_audit_events",
     tag = "audit",
     summary = "List the audit trail",
-    description = "Newest first: every event of the key's environment, with who did it and its leaf hash in the book's log, an RFC 6962 tree. Proofs are not served yet.",
+    description = "Newest first: every event of the key's environment, with who did it and its leaf hash in the book's log, an RFC 6962 tree. Proofs are not served yet. Filters combine. Both ends of the time are exclusive, and a day as the end counts to its own; it is that of `recorded_at`, or of the test clock where there is one.",
     params(AuditQuery, PageParams),
     responses((status = 200, description = "A page of audit events", body = ListView<AuditEventView>)),
     security(("buyer_key" = ["audit:read"])),

@@ -347,6 +347,14 @@ async def organization(client: Either) -> None:
     job_id = page["data"][0]["job_id"]
     of_job = await client.all("iter_audit_events", job_id=job_id)
     assert {event["job_id"] for event in of_job} == {job_id}
+    of_resource = await client.all("iter_audit_events", resource_id=job_id)
+    assert {event["resource"]["id"] for event in of_resource} == {job_id}
+    created = of_resource[-1]
+    later = await client.list_audit_events(
+        actor=created["actor"]["id"], created_after=created["recorded_at"]
+    )
+    assert created["id"] not in {event["id"] for event in later["data"]}
+    assert await client.all("iter_audit_events", created_before="2026-01-01T00:00:00Z") == []
     answer = await client.request("POST", "/v1/jobs", body=order(type="feedback"))
     assert (answer.status, answer.replayed) == (201, False)
     assert answer.credits_remaining is not None

@@ -15,6 +15,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// The ULID of examples.
 pub(super) const ULID: &str = "01KAPW3T4QMB2V8ZD5YX7N9F00";
+/// A ULID in its canonical spelling.
+const ULID_PATTERN: &str = "[0-7][0-9A-HJKMNP-TV-Z]{25}";
 /// The instant of examples.
 pub(super) const INSTANT: &str = "2026-11-22T10:00:00.123456Z";
 
@@ -72,7 +74,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
 fn id(prefix: &str) -> Value {
     json!({
         "type": "string",
-        "pattern": format!("^{prefix}[0-7][0-9A-HJKMNP-TV-Z]{{25}}$"),
+        "pattern": format!("^{prefix}{ULID_PATTERN}$"),
         "examples": [format!("{prefix}{ULID}")],
     })
 }
@@ -142,6 +144,20 @@ schemas! {
     TransactionId = positioned("crtx_");
     /// The id of an audit event.
     AuditEventId = positioned("aud_");
+    /// The id of what an audit event concerns.
+    ResourceId = json!({
+        "type": "string",
+        "pattern": format!(
+            "^((org|key|job|sub|we|pur)_{ULID_PATTERN}|credits:org_{ULID_PATTERN}:(live|test)|test_clock:org_{ULID_PATTERN})$"
+        ),
+        "examples": [format!("job_{ULID}")],
+    });
+    /// Who caused an event, if it was no worker.
+    ActorId = json!({
+        "type": "string",
+        "pattern": format!("^((org|key)_{ULID_PATTERN}|system:[a-z_]{{1,64}})$"),
+        "examples": [format!("key_{ULID}")],
+    });
     /// An instant: RFC 3339, in UTC where we write it.
     Instant = json!({"type": "string", "format": "date-time", "examples": [INSTANT]});
     /// An instant in the future.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from .._core import Request, path
 from ..types import AuditEvent, Page, RequestRecord, Settings, SettingsChanges
-from .calls import PAGE_SIZE, AsyncCalls
+from .calls import PAGE_SIZE, AsyncCalls, Instant
 
 
 class AsyncOrganization(AsyncCalls):
@@ -39,6 +39,10 @@ class AsyncOrganization(AsyncCalls):
         *,
         job_id: str | None = None,
         event_type: str | None = None,
+        actor: str | None = None,
+        resource_id: str | None = None,
+        created_after: Instant | None = None,
+        created_before: Instant | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[AuditEvent]:
@@ -47,7 +51,16 @@ class AsyncOrganization(AsyncCalls):
             Request(
                 "GET",
                 "/v1/audit-events",
-                {"job_id": job_id, "event_type": event_type, "limit": limit, "cursor": cursor},
+                {
+                    "job_id": job_id,
+                    "event_type": event_type,
+                    "actor": actor,
+                    "resource_id": resource_id,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                    "limit": limit,
+                    "cursor": cursor,
+                },
             )
         )
 
@@ -56,10 +69,23 @@ class AsyncOrganization(AsyncCalls):
         *,
         job_id: str | None = None,
         event_type: str | None = None,
+        actor: str | None = None,
+        resource_id: str | None = None,
+        created_after: Instant | None = None,
+        created_before: Instant | None = None,
         page_size: int = PAGE_SIZE,
     ) -> AsyncIterator[AuditEvent]:
         """Iterates over the whole audit trail, newest first, page by page."""
-        return self._all(self.list_audit_events, job_id=job_id, event_type=event_type, limit=page_size)
+        return self._all(
+            self.list_audit_events,
+            job_id=job_id,
+            event_type=event_type,
+            actor=actor,
+            resource_id=resource_id,
+            created_after=created_after,
+            created_before=created_before,
+            limit=page_size,
+        )
 
     async def get_request(self, request_id: str) -> RequestRecord:
         """Returns what a request of yours did, as audit events."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .._core import Request, path
 from ..types import AuditEvent, Page, RequestRecord, Settings, SettingsChanges
-from .calls import PAGE_SIZE, Calls
+from .calls import PAGE_SIZE, Calls, Instant
 
 
 class Organization(Calls):
@@ -40,6 +40,10 @@ class Organization(Calls):
         *,
         job_id: str | None = None,
         event_type: str | None = None,
+        actor: str | None = None,
+        resource_id: str | None = None,
+        created_after: Instant | None = None,
+        created_before: Instant | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[AuditEvent]:
@@ -48,7 +52,16 @@ class Organization(Calls):
             Request(
                 "GET",
                 "/v1/audit-events",
-                {"job_id": job_id, "event_type": event_type, "limit": limit, "cursor": cursor},
+                {
+                    "job_id": job_id,
+                    "event_type": event_type,
+                    "actor": actor,
+                    "resource_id": resource_id,
+                    "created_after": created_after,
+                    "created_before": created_before,
+                    "limit": limit,
+                    "cursor": cursor,
+                },
             )
         )
 
@@ -57,10 +70,23 @@ class Organization(Calls):
         *,
         job_id: str | None = None,
         event_type: str | None = None,
+        actor: str | None = None,
+        resource_id: str | None = None,
+        created_after: Instant | None = None,
+        created_before: Instant | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Iterator[AuditEvent]:
         """Iterates over the whole audit trail, newest first, page by page."""
-        return self._all(self.list_audit_events, job_id=job_id, event_type=event_type, limit=page_size)
+        return self._all(
+            self.list_audit_events,
+            job_id=job_id,
+            event_type=event_type,
+            actor=actor,
+            resource_id=resource_id,
+            created_after=created_after,
+            created_before=created_before,
+            limit=page_size,
+        )
 
     def get_request(self, request_id: str) -> RequestRecord:
         """Returns what a request of yours did, as audit events."""
