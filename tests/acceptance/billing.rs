@@ -26,6 +26,8 @@ async fn the_balance_shows_every_documented_field() {
         }),
     );
     assert_recent(&body["updated_at"], 60.0);
+    let off = json!({"enabled": false, "under_way": false, "failures": 0});
+    assert_eq!(body["auto_top_up"], off);
 }
 
 #[tokio::test]

@@ -55,7 +55,10 @@ async fn before_the_first_movement_there_is_nothing() {
     for instant in ["2001-09-09T01:46:40Z", "1969-12-31T23:59:59Z"] {
         let body = at(&buyer, instant).await;
         assert_eq!(amounts(&body), Balance { available: 0, held: 0 });
-        assert_part(&body, &json!({"object": "credit_balance", "updated_at": null}));
+        assert_part(
+            &body,
+            &json!({"object": "credit_balance", "updated_at": null, "auto_top_up": null}),
+        );
     }
 }
 

@@ -82,6 +82,9 @@ async fn three_declined_charges_switch_the_top_up_off() {
     buyer.create_job(&photos(1, 10)).await;
     assert_eq!(top_ups(&buyer, "failed", 3).await.len(), 3);
     assert_eq!(buyer.balance().await, Balance { available: 960, held: 40 });
+    let shown = buyer.get("/v1/billing/credits").await.ok(200);
+    let off = json!({"enabled": false, "under_way": false, "failures": 3});
+    assert_eq!(shown["auto_top_up"], off, "{shown}");
 }
 
 #[tokio::test]
@@ -90,6 +93,9 @@ async fn without_a_card_the_top_up_fails() {
     top_up(&buyer, 1_000, 1_000).await;
     buyer.create_job(&photos(1, 10)).await;
     assert_eq!(top_ups(&buyer, "failed", 1).await[0]["failure_code"], "no_card");
+    let shown = buyer.get("/v1/billing/credits").await.ok(200);
+    let failed_once = json!({"enabled": true, "under_way": false, "failures": 1});
+    assert_eq!(shown["auto_top_up"], failed_once, "{shown}");
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use axum::Json;
 use axum::extract::State;
 use firsthand_domain::credits::CreditAccount;
 use firsthand_domain::ids::JobId;
-use firsthand_domain::{State as StreamState, Timestamp};
+use firsthand_domain::organizations::AutoTopUp;
+use firsthand_domain::{State as StreamState, StreamId, Timestamp};
 use firsthand_projections::credit_transactions::{self, Filter};
 use firsthand_projections::finance::balances;
 use firsthand_projections::states;
@@ -57,7 +58,12 @@ pub(crate) async fn credits(
         Some(StreamState::Credits(account)) => *account,
         _ => CreditAccount::default(),
     };
-    Ok(Json(BalanceView::new(&account, buyer.environment, now)))
+    let organization = app.ledger.current(StreamId::Organization(buyer.organization_id)).await?;
+    let rule = match &*organization {
+        StreamState::Organization(organization) => organization.settings.auto_top_up,
+        _ => AutoTopUp::default(),
+    };
+    Ok(Json(BalanceView::new(&account, rule, buyer.environment, now)))
 }
 
 /// Query parameters.

@@ -2,6 +2,7 @@
 
 use crate::openapi::schema;
 use firsthand_domain::credits::CreditAccount;
+use firsthand_domain::organizations::AutoTopUp;
 use firsthand_domain::{Cents, Environment, Timestamp};
 use firsthand_projections::credit_transactions::CreditTransactionRow;
 use firsthand_projections::finance::balances::BalanceAt;
@@ -37,11 +38,31 @@ pub(crate) struct BalanceView {
     as_of: Option<Timestamp>,
     #[schema(value_type = Option<schema::Instant>)]
     updated_at: Option<Timestamp>,
+    /// Where the automatic top-up stands now; null if another instant was asked for.
+    auto_top_up: Option<AutoTopUpView>,
+}
+
+/// Where the automatic top-up stands.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AutoTopUpStatus)]
+pub(crate) struct AutoTopUpView {
+    /// Whether the settings have it on; three failures in a row switch it off.
+    enabled: bool,
+    /// Whether one has begun and is not paid yet.
+    under_way: bool,
+    /// Failures in a row.
+    #[schema(minimum = 0, example = 0)]
+    failures: u32,
 }
 
 impl BalanceView {
     /// Makes the view of an account at a time.
-    pub(crate) fn new(account: &CreditAccount, environment: Environment, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        account: &CreditAccount,
+        rule: AutoTopUp,
+        environment: Environment,
+        now: Timestamp,
+    ) -> Self {
         let available = account.available_at(now);
         Self {
             object: "credit_balance",
@@ -54,6 +75,11 @@ impl BalanceView {
             livemode: environment == Environment::Live,
             as_of: None,
             updated_at: Some(account.updated_at),
+            auto_top_up: Some(AutoTopUpView {
+                enabled: rule.enabled,
+                under_way: account.top_ups.under_way.is_some(),
+                failures: account.top_ups.failures,
+            }),
         }
     }
 
@@ -71,6 +97,7 @@ impl BalanceView {
             livemode: environment == Environment::Live,
             as_of: Some(as_of),
             updated_at: at.moved_at.map(Timestamp::from_micros),
+            auto_top_up: None,
         }
     }
 }

@@ -10,6 +10,7 @@ absent.
 from .account import ApiKey, ApiKeyParams, Identity, NewApiKey, PhoneVerification, Scope, SignUp
 from .billing import (
     Amounts,
+    AutoTopUpStatus,
     BillingStatement,
     CheckoutSession,
     CreditBalance,
@@ -65,6 +66,7 @@ __all__ = [
     "ApiKeyParams",
     "AttemptStatus",
     "AuditEvent",
+    "AutoTopUpStatus",
     "BillingStatement",
     "CheckoutSession",
     "CreditBalance",

@@ -24,6 +24,14 @@ TransactionType: TypeAlias = Literal[
 ExportFormat: TypeAlias = Literal["csv", "ndjson", "hledger", "beancount"]
 
 
+class AutoTopUpStatus(TypedDict):
+    """Where the automatic top-up stands."""
+
+    enabled: bool
+    under_way: bool
+    failures: int
+
+
 class CreditBalance(TypedDict):
     """A balance, now or as of an instant."""
 
@@ -37,6 +45,7 @@ class CreditBalance(TypedDict):
     livemode: bool
     as_of: str | None
     updated_at: str | None
+    auto_top_up: AutoTopUpStatus | None
 
 
 class CreditTransaction(TypedDict):
