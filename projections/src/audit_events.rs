@@ -97,7 +97,8 @@ async fn jobs_of_submissions(
             | SubmissionEvent::Rejected(_)
             | SubmissionEvent::Withdrawn(_)
             | SubmissionEvent::TimedOut(_)
-            | SubmissionEvent::Delivered(_) => {
+            | SubmissionEvent::Delivered(_)
+            | SubmissionEvent::LinkRefreshed(_) => {
                 unknown.insert(submission);
                 continue;
             }

@@ -107,6 +107,23 @@ async fn a_url_stays_good_when_another_is_made() {
 }
 
 #[tokio::test]
+async fn the_trail_names_each_new_url_and_who_was_given_it() {
+    let (buyer, done, file) = file().await;
+    let path = format!("/v1/files/{}/refresh_url", text(&file, "id"));
+    let replies = [buyer.post_empty(&path).await, buyer.post_empty(&path).await];
+    let told = "event_type=submission.link_refreshed";
+    let rows = buyer.api.list(&format!("/v1/audit-events?job_id={}&{told}", done.job_id)).await;
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    for (reply, row) in replies.iter().zip(rows.iter().rev()) {
+        reply.ok(200);
+        assert_eq!(row["request_id"].as_str(), reply.header("x-request-id"));
+        assert_eq!(row["data"]["file_id"], file["id"], "{row}");
+        assert_eq!(row["actor"]["type"], "api_key", "{row}");
+        assert_eq!(row["resource"]["id"], done.submission["id"], "{row}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_file_is_not_refreshed() {
     buyer()
         .await

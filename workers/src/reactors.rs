@@ -177,7 +177,8 @@ fn react(events: &[Arc<Recorded>], sandbox_delay: Span) -> Result<Vec<NewTask>, 
             | SubmissionEvent::RetryRequested(_)
             | SubmissionEvent::Withdrawn(_)
             | SubmissionEvent::TimedOut(_)
-            | SubmissionEvent::Delivered(_) => (),
+            | SubmissionEvent::Delivered(_)
+            | SubmissionEvent::LinkRefreshed(_) => (),
         }
     }
     Ok(owed)
@@ -263,7 +264,9 @@ fn timers(events: &[Arc<Recorded>]) -> TimerChanges {
                 | SubmissionEvent::TimedOut(_) => {
                     set(timer_kinds::SUBMISSION, String::new(), None);
                 }
-                SubmissionEvent::Scored(_) | SubmissionEvent::Delivered(_) => (),
+                SubmissionEvent::Scored(_)
+                | SubmissionEvent::Delivered(_)
+                | SubmissionEvent::LinkRefreshed(_) => (),
             },
             Event::Credits(event) => lots(event, &mut set),
             Event::Job(

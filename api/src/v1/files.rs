@@ -3,17 +3,23 @@
 use super::jobs::get::read as read_job;
 use super::submissions::stars;
 use crate::app::AppState;
+use crate::command::{Call, to_json};
+use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
 use crate::extract::{Can, Id, JobsRead, PageParams, PageQuery};
 use crate::openapi::schema;
 use crate::views::{FileView, ListView, worker_pseudonym};
-use axum::Json;
 use axum::extract::State;
-use firsthand_domain::ids::{FileId, JobId};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::{Extension, Json};
+use firsthand_domain::ids::{FileId, JobId, SubmissionId};
+use firsthand_domain::submissions::RefreshLink;
 use firsthand_domain::time::Span;
-use firsthand_domain::{Book, Timestamp};
+use firsthand_domain::{Book, StreamId, Timestamp};
 use firsthand_projections::files::{self, FileRow};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -132,26 +138,36 @@ pub(crate) struct FileUrlView {
     operation_id = "refresh_file_url",
     tag = "files",
     summary = "Make a new link to a file",
-    description = "For when the link of seven days has expired.",
+    description = "For when the link of seven days has expired. The audit trail names who was given one: `submission.link_refreshed`.",
     params(("id" = schema::FileId, Path, description = "The file")),
     responses((status = 200, description = "The link", body = FileUrlView)),
     security(("buyer_key" = ["jobs:read"])),
 )]
 pub(crate) async fn refresh_url(
     State(app): State<AppState>,
+    Extension(context): Extension<Arc<RequestContext>>,
     buyer: Can<JobsRead>,
     Id(id): Id<FileId>,
-) -> Result<Json<FileUrlView>, ApiError> {
+) -> Result<Response, ApiError> {
     let book = buyer.book();
     app.catch_up(book).await;
     let row =
         files::get(app.store(), book, &id.to_string()).await?.ok_or(ApiError::NotFound("file"))?;
     let url = link(&app, &row.storage_key, row.original_filename.as_deref()).await?;
-    Ok(Json(FileUrlView {
+    let body = to_json(&FileUrlView {
         object: "file_url",
         id: row.file_id.clone(),
         file_id: row.file_id,
         download_url: url,
         download_url_expires_at: app.now().after(LINK_SPAN),
-    }))
+    });
+    let invalid = |_invalid| ApiError::Internal("a file's row names no submission".to_owned());
+    let submission_id: SubmissionId = row.submission_id.parse().map_err(invalid)?;
+    let call = Call {
+        command: RefreshLink { submission_id, file_id: id },
+        stream: StreamId::Submission(submission_id),
+        actor: buyer.actor(),
+        key: None,
+    };
+    call.answer(&app, &context, StatusCode::OK, move |_view| Ok(body.clone())).await
 }

@@ -30,6 +30,8 @@ events! {
         TimedOut(SubmissionTimedOut) = "submission.timed_out", 1;
         /// The approved files are in the job's folder.
         Delivered(SubmissionDelivered) = "submission.delivered", 1;
+        /// The buyer was given a new link to a file.
+        LinkRefreshed(SubmissionLinkRefreshed) = "submission.link_refreshed", 1;
     }
 }
 
@@ -217,6 +219,15 @@ pub struct DeliveredFile {
 pub struct SubmissionDelivered {
     /// Where each file is stored now.
     pub files: Vec<DeliveredFile>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The buyer was given a new link to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmissionLinkRefreshed {
+    /// The file.
+    pub file_id: FileId,
     /// When.
     pub at: Timestamp,
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod deliver;
 mod events;
+mod refresh_link;
 mod score;
 mod state;
 mod time_out;
@@ -13,9 +14,11 @@ pub use accept::{AcceptJob, RESERVATION};
 pub use deliver::{DeliverSubmission, delivered_key};
 pub use events::{
     DeliveredFile, FileMeasurement, RejectionCode, SubmissionAccepted, SubmissionApproved,
-    SubmissionDelivered, SubmissionEvent, SubmissionRejected, SubmissionRetryRequested,
-    SubmissionScored, SubmissionTimedOut, SubmissionUploaded, SubmissionWithdrawn, UploadedFile,
+    SubmissionDelivered, SubmissionEvent, SubmissionLinkRefreshed, SubmissionRejected,
+    SubmissionRetryRequested, SubmissionScored, SubmissionTimedOut, SubmissionUploaded,
+    SubmissionWithdrawn, UploadedFile,
 };
+pub use refresh_link::RefreshLink;
 pub use score::{RETRY_WINDOW, ScoreSubmission};
 pub use state::{Submission, SubmissionStatus};
 pub use time_out::TimeOutSubmission;

@@ -170,6 +170,7 @@ impl Aggregate for Submission {
                 }
                 self.delivered_at = Some(delivered.at);
             }
+            SubmissionEvent::LinkRefreshed(_) => (),
         }
     }
 }

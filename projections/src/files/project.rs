@@ -82,7 +82,8 @@ impl<'a> Changes<'a> {
                 | SubmissionEvent::RetryRequested(_)
                 | SubmissionEvent::Rejected(_)
                 | SubmissionEvent::Withdrawn(_)
-                | SubmissionEvent::TimedOut(_) => (),
+                | SubmissionEvent::TimedOut(_)
+                | SubmissionEvent::LinkRefreshed(_) => (),
             }
         }
         changes

@@ -30,7 +30,8 @@ pub fn event_type(event: &Event) -> Option<WebhookEventType> {
             | SubmissionEvent::RetryRequested(_)
             | SubmissionEvent::Withdrawn(_)
             | SubmissionEvent::TimedOut(_)
-            | SubmissionEvent::Delivered(_) => None,
+            | SubmissionEvent::Delivered(_)
+            | SubmissionEvent::LinkRefreshed(_) => None,
         },
         Event::Job(event) => match event {
             JobEvent::Completed(_) => Some(T::JobCompleted),
