@@ -192,6 +192,20 @@ async fn scoring_criteria_have_at_most_1000_characters() {
 }
 
 #[tokio::test]
+async fn context_is_at_most_ten_https_urls_of_2048_characters() {
+    let url = |length: usize| format!("https://example.com/{:a<1$}", "", length - 20);
+    let ten = vec!["https://example.com/draft?v=2#top"; 10];
+    taken("context_urls", [json!([]), json!(ten), json!([url(2_048)])]).await;
+    let eleven = vec!["https://example.com/draft"; 11];
+    refused("context_urls", [json!(eleven), json!("https://example.com"), json!([5])]).await;
+    for wrong in [url(2_049).as_str(), "http://example.com", "example.com", "https://a b", ""] {
+        let urls = json!(["https://example.com", wrong]);
+        let body = photos_with(1, 20, &json!({"context_urls": urls}));
+        rich().await.try_create(&body).await.invalid("context_urls[1]");
+    }
+}
+
+#[tokio::test]
 async fn guidelines_have_at_most_2000_characters() {
     taken("worker_guidelines", [of(2_000)]).await;
     refused("worker_guidelines", [of(2_001), json!(5)]).await;

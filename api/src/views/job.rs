@@ -112,6 +112,9 @@ pub(crate) struct JobView<'a> {
     min_height: Option<u32>,
     #[schema(value_type = Option<String>)]
     worker_guidelines: Option<&'a str>,
+    /// What workers look at before they begin; of a feedback job, what they review.
+    #[schema(value_type = Vec<schema::ContextUrl>)]
+    context_urls: &'a [String],
     location: Option<LocationView>,
     #[schema(value_type = Option<schema::Instant>)]
     deadline: Option<Timestamp>,
@@ -169,6 +172,7 @@ impl<'a> JobView<'a> {
             min_width: input.min_width,
             min_height: input.min_height,
             worker_guidelines: input.worker_guidelines.as_deref(),
+            context_urls: &input.context_urls,
             location: input.location.map(LocationView::from),
             deadline: input.deadline,
             max_workers: input.max_workers,

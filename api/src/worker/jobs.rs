@@ -42,6 +42,9 @@ pub(super) struct AvailableJobView {
     #[schema(example = "Photos of street signs in daylight")]
     description: String,
     worker_guidelines: Option<String>,
+    /// What to look at before beginning; of a feedback job, what to review.
+    #[schema(value_type = Vec<schema::ContextUrl>)]
+    context_urls: Vec<String>,
     #[schema(value_type = Vec<schema::MediaType>)]
     accepted_formats: Vec<MediaType>,
     #[schema(minimum = 1, maximum = 5, example = 1)]
@@ -72,6 +75,7 @@ fn listing(job: AvailableJob) -> AvailableJobView {
         title: input.title,
         description: input.description,
         worker_guidelines: input.worker_guidelines,
+        context_urls: input.context_urls,
         accepted_formats: input.accepted_formats,
         files_per_submission: input.files_per_submission,
         min_width: input.min_width,

@@ -80,6 +80,9 @@ pub struct JobInput {
     /// Hints for workers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_guidelines: Option<String>,
+    /// What workers look at before they begin; of a feedback job, what they review.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context_urls: Vec<String>,
     /// Where files must be captured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,

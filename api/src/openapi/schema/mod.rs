@@ -381,6 +381,11 @@ schemas! {
         "type": "string", "format": "uri", "maxLength": 2_048,
         "examples": ["https://example.com/hooks"],
     });
+    /// What workers look at.
+    ContextUrl = json!({
+        "type": "string", "format": "uri", "pattern": "^https://", "maxLength": 2_048,
+        "examples": ["https://example.com/draft.png"],
+    });
     /// The content of a file.
     Binary = json!({"type": "string", "contentMediaType": "application/octet-stream"});
     /// The body of a webhook event: every repetition has the same bytes.

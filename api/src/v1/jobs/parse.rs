@@ -11,6 +11,7 @@ use firsthand_domain::{Cents, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use url::Url;
 use utoipa::ToSchema;
 
 /// Prices in cents (spec section 4).
@@ -25,6 +26,9 @@ const WORKERS: std::ops::RangeInclusive<i64> = 1..=10_000;
 const METADATA_KEYS: usize = 20;
 const METADATA_KEY: usize = 40;
 const METADATA_VALUE: usize = 500;
+/// What workers look at: how many URLs, and of how many characters.
+const CONTEXT_URLS: usize = 10;
+const CONTEXT_URL: usize = 2_048;
 /// The furthest deadline.
 const LONGEST: Span = Span::days(366);
 
@@ -69,6 +73,11 @@ pub(crate) struct CreateJobRequest {
     /// Rules for workers.
     #[schema(max_length = 2000, example = "Daylight only.")]
     worker_guidelines: Option<String>,
+    /// What workers look at before they begin; of a feedback job, what they review. They are shown as
+    /// they are, and never read by the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<schema::ContextUrl>>, max_items = 10)]
+    context_urls: Option<Vec<String>>,
     /// Where files must be captured.
     #[schema(value_type = Option<LocationView>)]
     location: Option<Value>,
@@ -140,6 +149,24 @@ impl Check {
             }
         }
         known
+    }
+
+    fn context_urls(&mut self, urls: Option<Vec<String>>) -> Vec<String> {
+        let urls = urls.unwrap_or_default();
+        if urls.len() > CONTEXT_URLS {
+            self.wrong("context_urls", format!("must have at most {CONTEXT_URLS} URLs"));
+        }
+        for (index, text) in urls.iter().enumerate() {
+            // Parsing passes over blanks and control characters; what is shown must not hold any.
+            let good = text.chars().count() <= CONTEXT_URL
+                && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control())
+                && Url::parse(text).is_ok_and(|url| url.scheme() == "https");
+            if !good {
+                let message = format!("must be an https URL of at most {CONTEXT_URL} characters");
+                self.wrong(&format!("context_urls[{index}]"), message);
+            }
+        }
+        urls
     }
 
     fn location(&mut self, location: Option<&Value>) -> Option<Location> {
@@ -236,6 +263,7 @@ impl CreateJobRequest {
             min_width: count(&mut check, "min_width", self.min_width, &PIXELS),
             min_height: count(&mut check, "min_height", self.min_height, &PIXELS),
             worker_guidelines: check.text("worker_guidelines", self.worker_guidelines, 2_000),
+            context_urls: check.context_urls(self.context_urls),
             location: check.location(self.location.as_ref()),
             deadline: check.deadline(self.deadline.as_deref(), now),
             max_workers: count(&mut check, "max_workers", self.max_workers, &WORKERS),

@@ -39,6 +39,7 @@ class JobParams(TypedDict):
     min_width: NotRequired[int | None]
     min_height: NotRequired[int | None]
     worker_guidelines: NotRequired[str | None]
+    context_urls: NotRequired[list[str] | None]
     location: NotRequired[Location | None]
     deadline: NotRequired[str | datetime | None]
     max_workers: NotRequired[int | None]
@@ -84,6 +85,7 @@ class Job(TypedDict):
     min_width: int | None
     min_height: int | None
     worker_guidelines: str | None
+    context_urls: list[str]
     location: Location | None
     deadline: str | None
     max_workers: int | None
