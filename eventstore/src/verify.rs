@@ -341,6 +341,7 @@ mod tests {
             draws: draw(400),
             debt_cents: cents(600),
             bonus: None,
+            bonus_debt_cents: Cents::ZERO,
             at,
         }));
         account

@@ -84,7 +84,8 @@ impl AuditQuery {
         let mut window = Window { after: None, before: None };
         let (after, before) = (self.created_after.as_deref(), self.created_before.as_deref());
         let after = after.map(|text| instant_or_day("created_after", text)).transpose()?;
-        let before = before.map(|text| before_instant_or_day("created_before", text)).transpose()?;
+        let before =
+            before.map(|text| before_instant_or_day("created_before", text)).transpose()?;
         if let Some(after) = after {
             let at = audit_events::position_at(app.store(), book, after.micros()).await?;
             window.after = Some(at);

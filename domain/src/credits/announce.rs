@@ -70,15 +70,14 @@ pub fn overdue(
         let paid = paid.filter(|paid| paid.lot_id == draw.lot_id).map(|paid| paid.amount_cents);
         let back = draw.amount_cents.minus(paid.sum())?;
         let amount_cents = [lot.remaining, back].into_iter().sum();
-        (amount_cents > Cents::ZERO).then(|| {
-            CreditEvent::ExpiringSoon(CreditsExpiringSoon {
-                lot_id: lot.lot_id,
-                amount_cents,
-                available_cents,
-                expires_at,
-                at: now,
-            })
-        })
+        let soon = CreditsExpiringSoon {
+            lot_id: lot.lot_id,
+            amount_cents,
+            available_cents,
+            expires_at,
+            at: now,
+        };
+        (amount_cents > Cents::ZERO).then_some(CreditEvent::ExpiringSoon(soon))
     };
     released.draws.iter().filter_map(announce).collect()
 }

@@ -350,9 +350,8 @@ async def organization(client: Either) -> None:
     of_resource = await client.all("iter_audit_events", resource_id=job_id)
     assert {event["resource"]["id"] for event in of_resource} == {job_id}
     created = of_resource[-1]
-    later = await client.list_audit_events(
-        actor=created["actor"]["id"], created_after=created["recorded_at"]
-    )
+    since = created["recorded_at"]
+    later = await client.list_audit_events(actor=created["actor"]["id"], created_after=since)
     assert created["id"] not in {event["id"] for event in later["data"]}
     assert await client.all("iter_audit_events", created_before="2026-01-01T00:00:00Z") == []
     answer = await client.request("POST", "/v1/jobs", body=order(type="feedback"))
