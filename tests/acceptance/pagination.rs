@@ -138,7 +138,7 @@ async fn a_cursor_is_good_for_its_list_and_filters_alone() {
         "/v1/jobs?status=filled&type=data_collection",
         "/v1/jobs?status=open",
         "/v1/jobs?",
-        "/v1/submissions?status=open&type=data_collection",
+        "/v1/submissions?status=approved&type=data_collection",
         "/v1/billing/purchases?status=open&type=data_collection",
     ] {
         buyer.get(&format!("{other}&cursor={cursor}")).await.invalid("cursor");
