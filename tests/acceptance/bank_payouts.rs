@@ -2,7 +2,7 @@
 
 use crate::finance_common::operator;
 use crate::payout_common::{GOOD, after, earner, payout, sums, tell};
-use crate::purchase_common::{PURCHASES, bought, once, opened, paid, refunded};
+use firsthand_tests::purchase::{PURCHASES, bought, disputed, once, opened, paid, refunded};
 use firsthand_tests::shape::{assert_part, int, text};
 use firsthand_tests::{Buyer, Server, Wait, Worker};
 use serde_json::{Value, json};
@@ -39,24 +39,6 @@ async fn payment(server: &Server, buyer: &Buyer, id: &str) -> Value {
     server.gateway(true).get(&path).await.ok(200)
 }
 
-/// Disputes a purchase, or wins the dispute; waits until so much is gone. Returns the dispute.
-async fn disputed(
-    (server, buyer): (&Server, &Buyer),
-    id: &str,
-    won: Option<&Value>,
-    gone: i64,
-) -> Value {
-    let mut form = format!("payment_intent={}", text(&payment(server, buyer, id).await, "id"));
-    if let Some(won) = won {
-        form = format!("{form}&dispute={}", text(won, "id"));
-    }
-    let gateway = server.gateway(true);
-    let dispute = gateway.post_form("/v1/test_helpers/disputes", &form).await.ok(200);
-    let booked = |seen: &Value| seen["charged_back_cents"] == gone;
-    once(&buyer.api, id, "the dispute is booked", booked).await;
-    dispute
-}
-
 /// Takes part of a worker's payout back; waits until the worker's money is where it is then.
 async fn taken_back(
     (server, worker): (&Server, &Worker),
@@ -84,9 +66,9 @@ async fn what_was_paid_out_is_matched_to_the_cent() {
     let second = bought(&buyer.api, 1_000).await;
     let third = bought(&buyer.api, 5_000).await;
     refunded(&buyer.api, server, &first, Some(300), 300).await;
-    let dispute = disputed((server, &buyer), &second, None, 1_000).await;
-    let lost = disputed((server, &buyer), &third, None, 5_000).await;
-    disputed((server, &buyer), &third, Some(&lost), 0).await;
+    let dispute = disputed((&buyer.api, server), &second, None, 1_000).await;
+    let lost = disputed((&buyer.api, server), &third, None, 5_000).await;
+    disputed((&buyer.api, server), &third, Some(&lost), 0).await;
     let worker = earner(server, &[1_000], GOOD).await;
     let transfer = payout(&worker, None, "paid").await;
     let seen = matched(server, &paid_out(server).await).await;
@@ -104,7 +86,7 @@ async fn what_was_paid_out_is_matched_to_the_cent() {
 
     // What comes later is in the next payout, and agrees with what was booked in all.
     refunded(&buyer.api, server, &first, Some(200), 500).await;
-    disputed((server, &buyer), &second, Some(&dispute), 0).await;
+    disputed((&buyer.api, server), &second, Some(dispute.as_str()), 0).await;
     taken_back((server, &worker), &transfer, 300, [0, 300, 0, 500]).await;
     let seen = matched(server, &paid_out(server).await).await;
     assert_eq!(seen["residues"], json!([]), "{seen}");

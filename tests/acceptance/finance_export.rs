@@ -2,7 +2,7 @@
 
 use crate::common::{buyer, server, worker};
 use crate::finance_common::{entries, granted, moved, movements, stood, sums};
-use crate::purchase_common::{PURCHASES, bought, refunded};
+use firsthand_tests::purchase::{PURCHASES, bought, refunded};
 use firsthand_tests::shape::{assert_id, int, text};
 use firsthand_tests::{Buyer, clock, media};
 use serde_json::{Value, json};

@@ -42,7 +42,6 @@ mod plans;
 mod postgres_es;
 mod problems;
 mod processes;
-mod purchase_common;
 mod purchases;
 mod quotes;
 mod rate_limits;

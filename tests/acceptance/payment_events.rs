@@ -3,7 +3,7 @@
 use crate::common::server;
 use crate::finance_common::operator;
 use crate::payout_common::tell;
-use crate::purchase_common::{PURCHASES, bought, once, opened, refunded};
+use firsthand_tests::purchase::{PURCHASES, bought, once, opened, refunded};
 use firsthand_tests::shape::{assert_instant, assert_part, text};
 use firsthand_tests::{Buyer, Wait, unique};
 use serde_json::{Value, json};

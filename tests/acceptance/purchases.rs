@@ -1,8 +1,8 @@
 //! `POST /v1/billing/credits/purchase`, the checkout, and what it books.
 
 use crate::common::{NOBODY, server};
-use crate::purchase_common::{
-    PURCHASE, PURCHASES, bought, checkout, once, opened, paid, raw_post, refunded,
+use firsthand_tests::purchase::{
+    PURCHASE, PURCHASES, bought, checkout, disputed, once, opened, paid, raw_post, refunded,
 };
 use firsthand_tests::shape::{assert_id, assert_part, int, text};
 use firsthand_tests::{Balance, Buyer, unique};
@@ -210,17 +210,9 @@ async fn what_a_job_gives_back_of_a_purchase_that_was_refunded_is_nobody_s_gift(
 async fn a_dispute_takes_the_money_and_gives_it_back_when_it_is_won() {
     let buyer = Buyer::unverified(server()).await;
     let purchase = bought(&buyer.api, 2_500).await;
-    let path = format!("{PURCHASES}/{purchase}");
-    let payment = text(&buyer.get(&path).await.ok(200), "external_ref").to_owned();
-    let gateway = server().gateway(true);
-    let form = format!("payment_intent={payment}");
-    let dispute = gateway.post_form("/v1/test_helpers/disputes", &form).await.ok(200);
-    let back = |total: i64| move |seen: &serde_json::Value| seen["charged_back_cents"] == total;
-    once(&buyer.api, &purchase, "the money is gone", back(2_500)).await;
+    let dispute = disputed((&buyer.api, server()), &purchase, None, 2_500).await;
     assert_eq!(buyer.balance().await, Balance { available: 0, held: 0 });
-    let form = format!("{form}&dispute={}", text(&dispute, "id"));
-    gateway.post_form("/v1/test_helpers/disputes", &form).await.ok(200);
-    once(&buyer.api, &purchase, "the money is back", back(0)).await;
+    disputed((&buyer.api, server()), &purchase, Some(dispute.as_str()), 0).await;
     assert_eq!(buyer.balance().await, Balance { available: 2_625, held: 0 });
     let rows = buyer.api.list("/v1/billing/transactions?type=chargeback").await;
     assert_eq!(rows.len(), 1, "{rows:?}");

@@ -4,8 +4,8 @@ use crate::clock_common::{
     ADVANCE, CLOCK, DAY, advance, after, arrived, ask, between, happened, job, made, stalled, trail,
 };
 use crate::common::{buyer, server};
-use crate::purchase_common::bought;
 use crate::webhook_common::Endpoint;
+use firsthand_tests::purchase::bought;
 use firsthand_tests::shape::{assert_part, int, text};
 use firsthand_tests::{Answer, Buyer, DataDir, Options, Receiver, Server, binary, clock};
 use serde_json::json;

@@ -5,7 +5,7 @@ use crate::clock_common::{
 };
 use crate::common::server;
 use crate::finance_common::operator;
-use crate::purchase_common::bought;
+use firsthand_tests::purchase::bought;
 use firsthand_tests::shape::text;
 use firsthand_tests::{Api, Buyer, binary, clock};
 use serde_json::{Value, json};

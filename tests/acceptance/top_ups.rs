@@ -1,9 +1,9 @@
 //! The automatic top-up, the low-balance warning, and the events that tell of them.
 
 use crate::common::server;
-use crate::purchase_common::{PURCHASES, bought, bought_with};
 use crate::webhook_common::Endpoint;
 use firsthand_tests::job::photos;
+use firsthand_tests::purchase::{PURCHASES, bought, bought_with};
 use firsthand_tests::shape::int;
 use firsthand_tests::{Balance, Buyer, Receiver, Wait, together};
 use serde_json::{Value, json};

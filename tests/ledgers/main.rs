@@ -7,8 +7,9 @@
 mod tools;
 mod year;
 
+use firsthand_tests::purchase::{bought, disputed, refunded};
 use firsthand_tests::shape::{int, text};
-use firsthand_tests::{Api, Buyer, Options, Server, Worker, media};
+use firsthand_tests::{Api, Balance, Buyer, Options, Server, Worker, media};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -86,6 +87,21 @@ impl Book {
         }
     }
 
+    /// A purchase that is refunded while a job holds it, so that something is owed, until the job gives it back;
+    /// and one whose dispute is won.
+    async fn money_goes_and_comes_back(&mut self) {
+        let (api, server) = (&self.buyer.api, &self.server);
+        let refund = bought(api, 2_500).await;
+        let held = self.buyer.photo_job(1, self.buyer.balance().await.available).await;
+        refunded(api, server, &refund, None, 2_500).await;
+        assert_eq!(self.buyer.get("/v1/billing/credits").await.ok(200)["balance_cents"], -2_625);
+        self.buyer.cancel(&held).await.ok(200);
+        let dispute = bought(api, 2_500).await;
+        let name = disputed((api, server), &dispute, None, 2_500).await;
+        disputed((api, server), &dispute, Some(&name), 0).await;
+        assert_eq!(self.buyer.balance().await, Balance { available: 7_625, held: 0 });
+    }
+
     async fn export(&self, format: &str, range: &str) -> String {
         let reply = self.buyer.get(&format!("/v1/billing/export?format={format}{range}")).await;
         assert_eq!(reply.status, 200, "{reply}");
@@ -141,11 +157,15 @@ async fn hledger_and_beancount_arrive_at_our_balances() {
     println!("FIRSTHAND_PROPERTY_SEED={seed}");
     let tools = Tools::find();
     let mut book = Book::new(seed).await;
+    book.money_goes_and_comes_back().await;
     for _ in 0..60 {
         book.step().await;
     }
     let mut rows = book.buyer.api.list("/v1/billing/transactions").await;
     rows.reverse();
+    for known in ["purchase", "chargeback", "adjustment"] {
+        assert!(rows.iter().any(|row| row["type"] == known), "no {known}");
+    }
     let cuts = cuts(&rows);
     let mut compared = 0;
     for cut in &cuts {

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod http;
 pub mod job;
 pub mod media;
+pub mod purchase;
 pub mod receiver;
 pub mod server;
 pub mod shape;

@@ -110,12 +110,12 @@ async fn row(
     app: &AppState,
     worker_id: WorkerId,
     payable: &Payable,
-    as_of: Option<i64>,
+    instant: i64,
 ) -> Result<WorkerPayableView, ApiError> {
     let untold = if payable.difference() == 0 {
         AllUntold::default()
     } else {
-        report::untold(app.store(), worker_id, as_of).await?
+        report::untold(app.store(), worker_id, instant).await?
     };
     let named = untold.named.into_iter().map(|one| ResidueView {
         submission_id: one.submission_id,
@@ -157,15 +157,18 @@ pub(super) async fn worker_payables(
     _operator: Operator,
     PageQuery(query, paging): PageQuery<PayablesQuery>,
 ) -> Result<Json<WorkerPayablesView>, ApiError> {
-    let as_of = query.as_of.as_deref().map(|text| past(app.now(), "as_of", text)).transpose()?;
+    let now = app.now();
+    let as_of = query.as_of.as_deref().map(|text| past(now, "as_of", text)).transpose()?;
     let differing = only_differing(query.differing.as_deref())?;
     let limit = paging.limit()?;
     let after: Option<WorkerId> = match &paging.after {
         None => None,
         Some(text) => Some(text.parse().map_err(|_invalid| bad_cursor())?),
     };
+    // The parts are read one after the other: one instant for all, or what happens meanwhile would be in one
+    // book and not in the other.
+    let instant = as_of.unwrap_or(now).micros();
     app.must_catch_up_all().await?;
-    let instant = as_of.map(Timestamp::micros);
     let payables = report::worker_payables(app.store(), instant).await?;
     let mut totals = Payable::default();
     for payable in payables.values() {

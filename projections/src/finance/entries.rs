@@ -60,6 +60,15 @@ pub async fn span(
     Ok(Span { after, until: until.max(after) })
 }
 
+/// Describes an entry without a movement: no buyer's balance changed.
+fn unmoved(event_type: &str) -> String {
+    match event_type {
+        "credits.debt_settled" => "What was owed after money went back",
+        _ => "",
+    }
+    .to_owned()
+}
+
 /// Reads up to `limit` entries within a span, oldest first.
 pub async fn page(
     store: &Store,
@@ -101,9 +110,9 @@ pub async fn page(
             _ => entries.push(Entry {
                 position: row.position,
                 recorded_at: row.recorded_at,
-                event_type: row.event_type,
                 transaction_type: row.transaction_type,
-                description: row.description.unwrap_or_default(),
+                description: row.description.unwrap_or_else(|| unmoved(&row.event_type)),
+                event_type: row.event_type,
                 lot_id: row.lot_id,
                 job_id: row.job_id,
                 submission_id: row.submission_id,

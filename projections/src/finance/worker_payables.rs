@@ -5,7 +5,6 @@ use firsthand_domain::ids::{SubmissionId, WorkerId};
 use firsthand_domain::submissions::{Submission, SubmissionStatus};
 use firsthand_domain::{Book, Environment, State, StreamId, Timestamp};
 use firsthand_eventstore::codec::decode_state;
-use firsthand_eventstore::verify::snapshot;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
@@ -85,21 +84,20 @@ async fn of_part(
     Ok(rows.into_iter().map(|row| (row.worker, row.kind, row.cents)).collect())
 }
 
-/// Returns what is owed to each worker at an instant, in microseconds since the epoch, or now.
+/// Returns what is owed to each worker at an instant, in microseconds since the epoch.
 pub async fn worker_payables(
     store: &Store,
-    instant: Option<i64>,
+    instant: i64,
 ) -> Result<BTreeMap<WorkerId, Payable>, StoreError> {
     let mut payables: BTreeMap<WorkerId, Payable> = BTreeMap::new();
+    // Postings up to a position never change: no snapshot is needed.
+    let mut connection = store.single().acquire().await?;
     for part in store.all_parts() {
-        let mut transaction = store.begin().await?;
-        snapshot(&mut transaction).await?;
-        let until = position::bound(&mut transaction, part, None, instant).await?;
-        for (worker, kind, cents) in of_part(&mut transaction, part, until).await? {
+        let until = position::bound(&mut connection, part, None, Some(instant)).await?;
+        for (worker, kind, cents) in of_part(&mut connection, part, until).await? {
             let worker: WorkerId = worker.parse().map_err(StoreError::corrupt)?;
             payables.entry(worker).or_default().add(&kind, cents);
         }
-        transaction.commit().await?;
     }
     Ok(payables)
 }
@@ -124,17 +122,16 @@ pub struct AllUntold {
     pub amount_cents: i64,
 }
 
-/// Returns a worker's approved submissions that the worker's book was not told of at an instant, or
-/// now.
+/// Returns a worker's approved submissions that the worker's book was not told of at an instant.
 pub async fn untold(
     store: &Store,
     worker: WorkerId,
-    instant: Option<i64>,
+    instant: i64,
 ) -> Result<AllUntold, StoreError> {
     let mut found = Vec::new();
     for (part, submissions) in candidates(store, worker, instant).await? {
         for (submission_id, submission) in approved(store, part, &submissions).await? {
-            let then = |at: Timestamp| instant.is_none_or(|instant| at.micros() <= instant);
+            let then = |at: Timestamp| at.micros() <= instant;
             if !submission.book.is_sandbox() && submission.scored_at.is_some_and(then) {
                 found.push(Untold {
                     submission_id,
@@ -155,12 +152,12 @@ pub async fn untold(
 async fn candidates(
     store: &Store,
     worker: WorkerId,
-    instant: Option<i64>,
+    instant: i64,
 ) -> Result<BTreeMap<i16, Vec<String>>, StoreError> {
     let book = Book::Worker(worker);
     let part = store.part_of_book(book);
     let mut connection = store.single().acquire().await?;
-    let until = position::bound(&mut connection, part, None, instant).await?;
+    let until = position::bound(&mut connection, part, None, Some(instant)).await?;
     let ids = sqlx::query_scalar!(
         "select s.submission_id
          from worker_submissions s
@@ -173,7 +170,7 @@ async fn candidates(
         part,
         worker.to_string(),
         until,
-        instant.unwrap_or(i64::MAX)
+        instant
     )
     .fetch_all(&mut *connection)
     .await?;

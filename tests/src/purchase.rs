@@ -1,11 +1,13 @@
 //! What the tests of purchases begin with: checkouts, payments, and the embedded gateway's API.
 
-use firsthand_tests::http::{Api, Reply};
-use firsthand_tests::shape::text;
-use firsthand_tests::{Server, Wait};
+use crate::http::{Api, Reply};
+use crate::shape::text;
+use crate::{Server, Wait};
 use serde_json::{Value, json};
 
+/// Where a checkout is opened.
 pub const PURCHASE: &str = "/v1/billing/credits/purchase";
+/// Where purchases are listed.
 pub const PURCHASES: &str = "/v1/billing/purchases";
 
 /// Opens a checkout.
@@ -61,6 +63,25 @@ pub async fn refunded(api: &Api, server: &Server, id: &str, amount: Option<i64>,
     }
     server.gateway(true).post_form("/v1/refunds", &form).await.ok(200);
     once(api, id, "the refund is booked", |seen| seen["charged_back_cents"] == gone).await;
+}
+
+/// Disputes a purchase, or ends its dispute in our favour, and waits until so much is gone. Returns what the
+/// gateway calls the dispute.
+pub async fn disputed(
+    (api, server): (&Api, &Server),
+    id: &str,
+    won: Option<&str>,
+    gone: i64,
+) -> String {
+    let seen = api.get(&format!("{PURCHASES}/{id}")).await.ok(200);
+    let mut form = format!("payment_intent={}", text(&seen, "external_ref"));
+    if let Some(dispute) = won {
+        form = format!("{form}&dispute={dispute}");
+    }
+    let gateway = server.gateway(true);
+    let dispute = gateway.post_form("/v1/test_helpers/disputes", &form).await.ok(200);
+    once(api, id, "the dispute is booked", |seen| seen["charged_back_cents"] == gone).await;
+    text(&dispute, "id").to_owned()
 }
 
 /// POSTs bytes with a Stripe signature.
