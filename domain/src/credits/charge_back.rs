@@ -1,5 +1,6 @@
 //! Money that was paid goes back: a refund or a dispute (spec section 7). What was bought with it is
-//! taken out of the lots; what was spent already is owed, and a negative balance blocks new holds.
+//! taken out of the lots; what was spent already or is held is owed, and a negative balance blocks
+//! new holds.
 
 use super::events::{
     CreditEvent, CreditsChargedBack, CreditsDebtSettled, CreditsGranted, Draw, LotOrigin,

@@ -292,7 +292,7 @@ pub struct CreditsChargedBack {
     pub amount_cents: Cents,
     /// From which lots.
     pub draws: Vec<Draw>,
-    /// What had been spent already and is owed now.
+    /// What had been spent already, or jobs hold, and is owed now.
     pub debt_cents: Cents,
     /// What is taken of the purchase's bonus, in proportion, as far as it is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
