@@ -76,6 +76,12 @@ pub trait Command: Send + Sync {
     /// whose id was just minted need not be named.
     fn needs(&self, view: &dyn View) -> Vec<StreamId>;
 
+    /// Names the streams that a decision at `now` needs: the same at any time, but for commands that
+    /// close what has passed its deadline, which would else look up all of it each time.
+    fn needs_at(&self, view: &dyn View, _now: Timestamp) -> Vec<StreamId> {
+        self.needs(view)
+    }
+
     /// Says whether it is decided at the process's time even in a book with a clock of its own: what
     /// guards access to the service must end when it ends for everybody.
     fn by_real_time(&self) -> bool {

@@ -37,6 +37,14 @@ pub(crate) struct Memory {
     pub batch: u64,
 }
 
+impl Memory {
+    /// Returns when the next event of a part happens, by a clock that says `now`: after the last one.
+    fn next_time(&self, part: i16, now: Timestamp) -> Timestamp {
+        let last = self.heads.get(&part).map_or(0, |head| head.recorded_at);
+        now.max(Timestamp::from_micros(last.saturating_add(1)))
+    }
+}
+
 /// An answer that waits for its batch.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -106,13 +114,12 @@ impl Batch {
             self.waiting.push(Waiting { envelope, reply, wrote: false });
             return Ok(Step::Decided);
         }
-        if !missing(memory, &envelope).is_empty() {
+        let part = envelope.part;
+        let now = memory.next_time(part, now);
+        if !missing(memory, &envelope, now).is_empty() {
             return Ok(Step::Deferred(envelope));
         }
-        let part = envelope.part;
         let command = &envelope.request.command;
-        let head = memory.heads.entry(part).or_default();
-        let now = now.max(Timestamp::from_micros(head.recorded_at.saturating_add(1)));
         let book = command.book(&memory.cache);
         let mut wrote = false;
         let context = context(memory, command.as_ref(), book, now);
@@ -318,10 +325,12 @@ fn context(memory: &Memory, command: &dyn Command, book: Option<Book>, now: Time
 /// Returns the streams that a command needs and that are not in memory: its own, and the one that
 /// stands for its book. A stream of another part can't be loaded here, however often it is asked
 /// for: the command is decided without it, as if it did not exist.
-pub(crate) fn missing(memory: &Memory, envelope: &Envelope) -> Vec<StreamId> {
-    let command = &envelope.request.command;
-    let mut missing = command.needs(&memory.cache);
-    if let Some(book) = command.book(&memory.cache) {
+pub(crate) fn missing(memory: &Memory, envelope: &Envelope, now: Timestamp) -> Vec<StreamId> {
+    let command = envelope.request.command.as_ref();
+    let book = command.book(&memory.cache);
+    let now = context(memory, command, book, memory.next_time(envelope.part, now)).now;
+    let mut missing = command.needs_at(&memory.cache, now);
+    if let Some(book) = book {
         decision::need(&memory.cache, book.stream(), &mut missing);
         if let Some(clock) = book.clock() {
             decision::need(&memory.cache, clock, &mut missing);

@@ -17,7 +17,7 @@ use crate::published::Published;
 use crate::read::StateRow;
 use crate::store::Store;
 use firsthand_domain::merkle::Hash;
-use firsthand_domain::{State, StreamId};
+use firsthand_domain::{State, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -390,8 +390,9 @@ impl Writer {
                 keys.entry(envelope.part).or_default().push(key.digest);
             }
         }
+        let now = (self.clock)();
         let mut asked = BTreeSet::new();
-        let mut wanted = self.wanted(taken, &mut asked);
+        let mut wanted = self.wanted(taken, now, &mut asked);
         // Keys and the first round of streams travel together.
         let (answers, mut rows) =
             tokio::try_join!(self.lookup.keys(&keys), self.lookup.states(&wanted))?;
@@ -407,7 +408,7 @@ impl Writer {
                 let cached = Cached { state, version, frontier, used_in, stored: true };
                 self.memory.cache.insert(stream, cached);
             }
-            wanted = self.wanted(taken, &mut asked);
+            wanted = self.wanted(taken, now, &mut asked);
             rows = self.lookup.states(&wanted).await?;
         }
         Ok(())
@@ -416,11 +417,12 @@ impl Writer {
     fn wanted(
         &self,
         taken: &[Envelope],
+        now: Timestamp,
         asked: &mut BTreeSet<StreamId>,
     ) -> BTreeMap<i16, Vec<StreamId>> {
         let mut wanted: BTreeMap<i16, Vec<StreamId>> = BTreeMap::new();
         for envelope in taken {
-            for stream in missing(&self.memory, envelope) {
+            for stream in missing(&self.memory, envelope, now) {
                 if self.store.part_of(stream) == envelope.part && asked.insert(stream) {
                     wanted.entry(envelope.part).or_default().push(stream);
                 }

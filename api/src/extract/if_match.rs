@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use firsthand_domain::{Book, Changes, Command, Context, Rejection, StreamId, View};
+use firsthand_domain::{Book, Changes, Command, Context, Rejection, StreamId, Timestamp, View};
 
 /// How the resource reads at the time of the decision.
 type Current = Box<dyn Fn(&dyn View) -> Result<Bytes, Rejection> + Send + Sync>;
@@ -73,6 +73,10 @@ impl<C: Command> Command for Guarded<C> {
 
     fn needs(&self, view: &dyn View) -> Vec<StreamId> {
         self.command.needs(view)
+    }
+
+    fn needs_at(&self, view: &dyn View, now: Timestamp) -> Vec<StreamId> {
+        self.command.needs_at(view, now)
     }
 
     fn by_real_time(&self) -> bool {

@@ -170,6 +170,10 @@ impl<C: Command> Command for OfPeople<C> {
         self.1.needs(view)
     }
 
+    fn needs_at(&self, view: &dyn View, now: Timestamp) -> Vec<StreamId> {
+        self.1.needs_at(view, now)
+    }
+
     fn by_real_time(&self) -> bool {
         self.1.by_real_time()
     }

@@ -12,7 +12,7 @@ use crate::ids::{Book, StreamId, SubmissionId};
 use crate::jobs::{ExpireJob, Job, JobCompleted, JobEvent, JobFilesApproved, JobSlotReleased};
 use crate::rejection::Rejection;
 use crate::scoring::Score;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// How long a worker may retry (spec section 5).
 pub const RETRY_WINDOW: Span = Span::minutes(30);
@@ -42,7 +42,16 @@ impl Command for ScoreSubmission {
         let mut missing = needs(view, self.submission_id);
         if let Some(submission) = loaded(view, self.submission_id) {
             need(view, submission.book.stream(), &mut missing);
-            // A deadline that has passed closes the job, with all that is active in it.
+        }
+        missing
+    }
+
+    fn needs_at(&self, view: &dyn View, now: Timestamp) -> Vec<StreamId> {
+        let mut missing = self.needs(view);
+        if let Some(submission) = loaded(view, self.submission_id)
+            && decision::job(view, submission.job_id).is_ok_and(|job| overdue(job, now))
+        {
+            // It closes the job, with all that is active in it.
             let expire = ExpireJob { job_id: submission.job_id };
             for stream in expire.needs(view) {
                 need(view, stream, &mut missing);
@@ -58,7 +67,7 @@ impl Command for ScoreSubmission {
             return Ok(Changes::none());
         }
         let job = decision::job(view, submission.job_id)?;
-        if job.input.deadline.is_some_and(|deadline| deadline <= context.now) {
+        if overdue(job, context.now) {
             return ExpireJob { job_id: submission.job_id }.decide(view, context);
         }
         let scored = SubmissionScored {
@@ -88,6 +97,11 @@ impl Command for ScoreSubmission {
             SubmissionEvent::RetryRequested(retry),
         ))
     }
+}
+
+/// Says whether a job's deadline has passed.
+fn overdue(job: &Job, now: Timestamp) -> bool {
+    job.input.deadline.is_some_and(|deadline| deadline <= now)
 }
 
 impl ScoreSubmission {

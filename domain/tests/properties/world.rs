@@ -43,7 +43,7 @@ impl<'world> Cold<'world> {
     fn load(world: &'world World, command: &dyn Command) -> Self {
         let mut cold = Self { world, named: BTreeMap::new() };
         loop {
-            let missing = command.needs(&cold);
+            let missing = command.needs_at(&cold, world.now);
             if missing.is_empty() {
                 return cold;
             }
