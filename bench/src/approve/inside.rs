@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail, ensure};
 use firsthand_domain::time::Span;
 use firsthand_domain::{Command, StreamId};
 use firsthand_eventstore::{
-    Answer, Clock, IdempotencyKey, Ledger, LedgerConfig, Meta, Reply, Request, Store, migrate,
+    Answer, Clock, Ledger, LedgerConfig, Meta, Reply, Request, Store, migrate,
 };
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{CURSOR as REACTOR_CURSOR, reactors};
@@ -55,7 +55,7 @@ impl Inside {
         Ok(Self { ledger, followers, tracker, stop })
     }
 
-    /// Gives the ledger a command under a key of its own, as a task does, and waits for its commit.
+    /// Gives the ledger a command as the scoring task does, without a key, and waits for its commit.
     pub(super) async fn execute(
         &self,
         stream: StreamId,
@@ -68,13 +68,13 @@ impl Inside {
             meta: Meta {
                 actor: "system:score".to_owned(),
                 request_id: format!("task:{task}"),
-                key: Some(IdempotencyKey::new(&["task", &task], b"")),
+                key: None,
             },
         };
         match self.ledger.execute(stream, request).await {
             Ok(Reply::Decided { outcome: Ok(()), .. }) => Ok(()),
             Ok(Reply::Decided { outcome: Err(rejection), .. }) => bail!("refused: {rejection}"),
-            Ok(Reply::Replayed { .. }) => bail!("a new key was answered before"),
+            Ok(Reply::Replayed { .. }) => bail!("a command without a key was answered before"),
             Err(error) => Err(error.into()),
         }
     }

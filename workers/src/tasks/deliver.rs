@@ -1,6 +1,6 @@
 //! Deliver: copy approved files to their job's folder and record where they are.
 
-use super::{report, storage};
+use super::{report_repeatable, storage};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_domain::StreamId;
 use firsthand_domain::ids::SubmissionId;
@@ -40,5 +40,5 @@ pub(super) async fn perform(
     }
     let files = place(context, submission).await?;
     let command = DeliverSubmission { submission_id: id, files };
-    report(context, task, StreamId::Submission(id), command).await
+    report_repeatable(context, task, StreamId::Submission(id), command).await
 }

@@ -96,13 +96,35 @@ async fn report(
     command: impl Command + 'static,
 ) -> Result<(), Trouble> {
     let part = task.part.to_string();
+    let key = IdempotencyKey::new(&["task", &part, &task.task_id], b"");
+    send(context, task, stream, command, Some(key)).await
+}
+
+/// Reports an outcome that changes nothing when it is reported again, by the state that it led to: it
+/// needs no key, which would be looked up and stored for each file.
+async fn report_repeatable(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    stream: StreamId,
+    command: impl Command + 'static,
+) -> Result<(), Trouble> {
+    send(context, task, stream, command, None).await
+}
+
+async fn send(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    stream: StreamId,
+    command: impl Command + 'static,
+    key: Option<IdempotencyKey>,
+) -> Result<(), Trouble> {
     let request = Request {
         command: Box::new(command),
         render: Box::new(|_view, outcome| Answer { keep: outcome.is_ok(), ..Answer::done() }),
         meta: Meta {
             actor: format!("system:{}", task.kind),
-            request_id: format!("task:{part}:{}", task.task_id),
-            key: Some(IdempotencyKey::new(&["task", &part, &task.task_id], b"")),
+            request_id: format!("task:{}:{}", task.part, task.task_id),
+            key,
         },
     };
     match context.ledger.execute(stream, request).await {

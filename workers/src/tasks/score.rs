@@ -1,6 +1,6 @@
 //! Score: fetch a submission's files, measure them, report the score.
 
-use super::{deliver, report, states, storage};
+use super::{deliver, report_repeatable, states, storage};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::scorer::{Candidate, Demands, Earlier, score_files};
 use firsthand_domain::ids::SubmissionId;
@@ -68,7 +68,7 @@ pub(super) async fn perform(
         technical: scored.technical,
         measurements: scored.measurements,
     };
-    report(context, task, StreamId::Submission(id), command).await
+    report_repeatable(context, task, StreamId::Submission(id), command).await
 }
 
 async fn job(context: &WorkerContext, submission: &Submission) -> Result<Job, Trouble> {
