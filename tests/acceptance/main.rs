@@ -40,6 +40,7 @@ mod payouts;
 mod phone;
 mod plans;
 mod postgres_es;
+mod private_directories;
 mod problems;
 mod processes;
 mod purchases;

@@ -69,7 +69,6 @@ impl Cluster {
         fs::create_dir_all(&root)?;
         fs::set_permissions(&root, Permissions::from_mode(0o755))?;
         let user = user::ServerUser::choose(&root)?;
-        user::must_reach(user, &root)?;
         private_dir(&socket_dir, user)?;
         let cluster = root.join("cluster");
         if !cluster.exists() {

@@ -10,28 +10,54 @@ use std::process::Command;
 pub(super) struct ServerUser {
     uid: u32,
     gid: u32,
+    /// Whether it may pass directories that are closed to it, such as root's home.
+    passes: bool,
 }
+
+/// The right to pass and read directories, and no right to write. The server serves nobody but us, and we
+/// are root.
+const PASS: [&str; 2] = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
 
 fn from_passwd(name: &str) -> Option<ServerUser> {
     let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
     let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
     let mut fields = line.split(':').skip(2);
-    Some(ServerUser { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+    let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(ServerUser { uid, gid, passes: false })
 }
 
 impl ServerUser {
     /// Returns whom to run as: nobody else unless we are root; then the owner of the directory, or
-    /// `postgres`, or `nobody`.
+    /// `postgres`, or `nobody`. Fails if that user can't reach the directory by any right that we can give.
     pub(super) fn choose(directory: &Path) -> Result<Option<Self>> {
         if !rustix::process::getuid().is_root() {
             return Ok(None);
         }
         let owner = std::fs::metadata(directory)
             .ok()
-            .map(|found| Self { uid: found.uid(), gid: found.gid() })
+            .map(|found| Self { uid: found.uid(), gid: found.gid(), passes: false })
             .filter(|owner| owner.uid != 0);
         let user = owner.or_else(|| from_passwd("postgres")).or_else(|| from_passwd("nobody"));
-        user.map(Some).context("Postgres can't run as root, and there is no other user to run as")
+        let user =
+            user.context("Postgres can't run as root, and there is no other user to run as")?;
+        for user in [user, Self { passes: true, ..user }] {
+            if user.reaches(directory)? {
+                return Ok(Some(user));
+            }
+        }
+        bail!(
+            "{} can't be reached by the user that Postgres runs as: \
+             choose a data directory outside of private directories with --data",
+            directory.display()
+        );
+    }
+
+    fn reaches(self, directory: &Path) -> Result<bool> {
+        let output = command(Some(self), Path::new("stat"), false)
+            .arg(directory)
+            .output()
+            .context("setpriv (of util-linux) can't be run")?;
+        Ok(output.status.success())
     }
 
     /// Gives a path to the user.
@@ -55,30 +81,13 @@ pub(super) fn command(user: Option<ServerUser>, program: &Path, die_with_us: boo
             .arg(format!("--reuid={}", user.uid))
             .arg(format!("--regid={}", user.gid))
             .arg("--clear-groups");
+        if user.passes {
+            command.args(PASS);
+        }
     }
     if die_with_us {
         command.arg("--pdeathsig=QUIT");
     }
     command.arg("--").arg(program);
     command
-}
-
-/// Refuses a directory that the server's user can't reach.
-pub(super) fn must_reach(user: Option<ServerUser>, directory: &Path) -> Result<()> {
-    if user.is_none() {
-        return Ok(());
-    }
-    let status = command(user, Path::new("/usr/bin/test"), false)
-        .arg("-x")
-        .arg(directory)
-        .status()
-        .context("setpriv (of util-linux) can't be run")?;
-    if !status.success() {
-        bail!(
-            "{} can't be reached by the user that Postgres runs as: \
-             choose a data directory outside of private directories with --data",
-            directory.display()
-        );
-    }
-    Ok(())
 }
