@@ -1,6 +1,7 @@
 //! Data in a directory that is closed to the user that Postgres runs as, like root's home.
 
 use firsthand_tests::{Buyer, Options, Server, binary};
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 /// Whether a process of ours may give its database the right to pass closed directories: it needs none
@@ -18,8 +19,9 @@ fn may_pass() -> bool {
 
 #[tokio::test]
 async fn data_may_lie_in_a_private_directory() {
-    // Nobody but its owner may enter it.
-    let place = tempfile::tempdir().expect("a temporary directory");
+    let closed = std::fs::Permissions::from_mode(0o700);
+    let place = tempfile::Builder::new().permissions(closed).tempdir();
+    let place = place.expect("a directory that nobody but its owner may enter");
     let data = place.path().join("data");
     if !may_pass() {
         let path = data.to_str().expect("a printable data directory");
