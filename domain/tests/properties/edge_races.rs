@@ -1,12 +1,12 @@
 //! Races of specification section 18. Commands of one book are decided one after the other, so a
 //! race is two orders, and each must end with one winner.
 
-use crate::shop::{Shop, asks};
+use crate::shop::{Shop, asks, score};
 use firsthand_domain::credits::LotOrigin;
 use firsthand_domain::jobs::{CancelJob, CancelReason, ExpireJob, JobStatus};
 use firsthand_domain::submissions::{RejectionCode, SubmissionStatus};
 use firsthand_domain::time::Span;
-use firsthand_domain::{Book, Cents, Environment, Rejection, Timestamp};
+use firsthand_domain::{Book, Cents, Environment, Rejection, StreamId, Timestamp};
 
 #[test]
 fn an_approval_before_a_cancel_is_paid_and_only_the_rest_comes_back() {
@@ -198,6 +198,22 @@ fn a_score_a_microsecond_before_the_deadline_is_paid() {
     shop.world.now = deadline;
     shop.world.run(&ExpireJob { job_id }).unwrap();
     assert_eq!((shop.paid(), shop.available()), ((100, 1), 900));
+}
+
+#[test]
+fn a_score_looks_up_who_else_is_active_only_once_the_deadline_has_passed() {
+    let (mut shop, job, deadline) = before_a_deadline();
+    let (scored, other) = (shop.submit(job, 0), shop.submit(job, 1));
+    let command = score(scored, 1, 5);
+    let others = |shop: &Shop| shop.world.named(&command).contains(&StreamId::Submission(other));
+    shop.world.now = Timestamp::from_micros(deadline.micros() - 1);
+    assert!(!others(&shop), "a job may have thousands");
+    shop.world.now = deadline;
+    assert!(others(&shop), "the job ends with all of them");
+    shop.score(scored, 1, 5).unwrap();
+    for ended in [scored, other] {
+        assert_eq!(shop.submission(ended).rejection_code, Some(RejectionCode::JobEnded));
+    }
 }
 
 #[test]

@@ -91,6 +91,11 @@ impl World {
         Ok(self.append(changes))
     }
 
+    /// Which streams a writer that starts cold looks up for a command now.
+    pub(crate) fn named(&self, command: &dyn Command) -> Vec<StreamId> {
+        Cold::load(self, command).named.into_keys().collect()
+    }
+
     /// Appends facts that no command of this crate decides (yet), a purchase for example.
     pub(crate) fn append(&mut self, changes: Changes) -> Vec<(StreamId, Event)> {
         let events = changes.into_events();
