@@ -39,7 +39,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Returns when the next event of a part happens, by a clock that says `now`: after the last one.
-    fn next_time(&self, part: i16, now: Timestamp) -> Timestamp {
+    pub(crate) fn next_time(&self, part: i16, now: Timestamp) -> Timestamp {
         let last = self.heads.get(&part).map_or(0, |head| head.recorded_at);
         now.max(Timestamp::from_micros(last.saturating_add(1)))
     }
@@ -328,7 +328,7 @@ fn context(memory: &Memory, command: &dyn Command, book: Option<Book>, now: Time
 pub(crate) fn missing(memory: &Memory, envelope: &Envelope, now: Timestamp) -> Vec<StreamId> {
     let command = envelope.request.command.as_ref();
     let book = command.book(&memory.cache);
-    let now = context(memory, command, book, memory.next_time(envelope.part, now)).now;
+    let now = context(memory, command, book, now).now;
     let mut missing = command.needs_at(&memory.cache, now);
     if let Some(book) = book {
         decision::need(&memory.cache, book.stream(), &mut missing);

@@ -422,6 +422,7 @@ impl Writer {
     ) -> BTreeMap<i16, Vec<StreamId>> {
         let mut wanted: BTreeMap<i16, Vec<StreamId>> = BTreeMap::new();
         for envelope in taken {
+            let now = self.memory.next_time(envelope.part, now);
             for stream in missing(&self.memory, envelope, now) {
                 if self.store.part_of(stream) == envelope.part && asked.insert(stream) {
                     wanted.entry(envelope.part).or_default().push(stream);
