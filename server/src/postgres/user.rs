@@ -14,8 +14,8 @@ pub(super) struct ServerUser {
     passes: bool,
 }
 
-/// The right to pass and read directories, and no right to write. The server serves nobody but us, and we
-/// are root.
+/// The right to pass any directory, which is also the right to read any file, but none to write. Its
+/// superuser alone can use it, on a socket that is ours, and we are root.
 const PASS: [&str; 2] = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"];
 
 fn from_passwd(name: &str) -> Option<ServerUser> {
