@@ -4,7 +4,7 @@ use crate::common::server;
 use crate::webhook_common::Endpoint;
 use firsthand_tests::job::photos;
 use firsthand_tests::purchase::{PURCHASES, bought, bought_with};
-use firsthand_tests::shape::int;
+use firsthand_tests::shape::{int, text};
 use firsthand_tests::{Balance, Buyer, Receiver, Wait, together};
 use serde_json::{Value, json};
 
@@ -85,6 +85,25 @@ async fn three_declined_charges_switch_the_top_up_off() {
     let shown = buyer.get("/v1/billing/credits").await.ok(200);
     let off = json!({"enabled": false, "under_way": false, "failures": 3});
     assert_eq!(shown["auto_top_up"], off, "{shown}");
+}
+
+#[tokio::test]
+async fn a_charge_whose_answer_is_lost_is_found_and_not_made_twice() {
+    let buyer = Buyer::unverified(server()).await;
+    bought_with(&buyer.api, 1_000, "4000000000005001").await;
+    top_up(&buyer, 1_000, 2_500).await;
+    buyer.create_job(&photos(1, 10)).await;
+    let paid = top_ups(&buyer, "paid", 1).await;
+    assert_eq!(buyer.balance().await, Balance { available: 990 + 2_625, held: 10 });
+    let gateway = server().gateway(true);
+    let payment = format!("/v1/payment_intents/{}", text(&paid[0], "external_ref"));
+    let payment = gateway.get(&payment).await.ok(200);
+    let path = format!("/v1/payment_intents?customer={}", text(&payment, "customer"));
+    let list = gateway.get(&path).await.ok(200);
+    let of_the_top_up = |payment: &&Value| payment["metadata"]["purchase_id"] == paid[0]["id"];
+    let made: Vec<_> =
+        list["data"].as_array().expect("a list").iter().filter(of_the_top_up).collect();
+    assert_eq!(made, [&payment]);
 }
 
 #[tokio::test]

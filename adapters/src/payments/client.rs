@@ -22,6 +22,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 const TRIES: u32 = 3;
 /// The pause before the second try; the next one is twice as long.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How many objects are asked for at once. A hundred with what is expanded in them could be more than an
+/// answer may be long.
+const PAGE: usize = 50;
 /// The longest answer that is read.
 const LONGEST: usize = 1 << 20;
 
@@ -50,6 +53,18 @@ impl PaymentError {
     /// Says whether the same request may succeed later.
     pub fn retryable(&self) -> bool {
         matches!(self, Self::Unreachable(_))
+    }
+
+    /// Returns the code with which the provider judged this very request, if it did. A refusal of our
+    /// secret key or of the idempotency key says nothing of the money.
+    pub fn verdict(&self) -> Option<&str> {
+        match self {
+            Self::Declined(code) => Some(code),
+            Self::Refused { status: 400 | 402 | 404, code, .. } => {
+                Some(code.as_str()).filter(|code| *code != "idempotency_error")
+            }
+            Self::Refused { .. } | Self::Unreachable(_) => None,
+        }
     }
 }
 
@@ -82,19 +97,6 @@ pub struct CheckoutSession {
     pub expires_at: Timestamp,
 }
 
-/// A charge of a card that was left with the provider.
-#[derive(Debug, Clone)]
-pub struct Charge {
-    /// Our id, and the idempotency key.
-    pub purchase_id: String,
-    /// In cents.
-    pub amount: i64,
-    /// The provider's customer.
-    pub customer: String,
-    /// The provider's payment method.
-    pub payment_method: String,
-}
-
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -102,6 +104,8 @@ pub struct Payment {
     pub id: String,
     /// Whether it succeeded.
     pub succeeded: bool,
+    /// Why it never will; `None` if it succeeded or may do so yet.
+    pub failed: Option<String>,
     /// What was received, in cents.
     pub amount: i64,
     /// The purchase that it was made for.
@@ -137,12 +141,26 @@ pub(super) fn need(object: &Value, name: &str) -> Result<String, PaymentError> {
     text(object, name).ok_or_else(|| unreachable(format!("its answer has no {name}")))
 }
 
-fn payment(object: &Value) -> Result<Payment, PaymentError> {
+/// Returns why a payment came to nothing, if it did.
+fn failure(object: &Value) -> Option<String> {
+    match text(object, "status")?.as_str() {
+        "canceled" => Some("canceled".to_owned()),
+        "requires_payment_method" => {
+            let error = object.get("last_payment_error").unwrap_or(&Value::Null);
+            let code = text(error, "decline_code").or_else(|| text(error, "code"));
+            Some(code.unwrap_or_else(|| "card_declined".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn payment(object: &Value) -> Result<Payment, PaymentError> {
     let card = text(object, "customer").zip(text(object, "payment_method"));
     let kept = text(object, "setup_future_usage").is_some_and(|usage| usage == "off_session");
     Ok(Payment {
         id: need(object, "id")?,
         succeeded: text(object, "status").is_some_and(|status| status == "succeeded"),
+        failed: failure(object),
         amount: object.get("amount_received").and_then(Value::as_i64).unwrap_or(0),
         purchase_id: object.get("metadata").and_then(|metadata| text(metadata, "purchase_id")),
         card: card.filter(|_card| kept),
@@ -271,6 +289,26 @@ impl Account {
         }
     }
 
+    /// Returns every object of a list, page by page; `path` has a query.
+    pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, PaymentError> {
+        let base = format!("{path}&limit={PAGE}");
+        let mut objects: Vec<Value> = Vec::new();
+        let mut path = base.clone();
+        loop {
+            let mut answer = self.send(Method::GET, &path, None, "").await?;
+            let more = answer.get("has_more").and_then(Value::as_bool) == Some(true);
+            let Some(Value::Array(page)) = answer.get_mut("data").map(Value::take) else {
+                return Err(unreachable("its list has no data"));
+            };
+            let last = page.last().filter(|_last| more).map(|last| need(last, "id")).transpose()?;
+            objects.extend(page);
+            match last {
+                Some(last) => path = format!("{base}&starting_after={last}"),
+                None => return Ok(objects),
+            }
+        }
+    }
+
     /// Opens a checkout. The same purchase always gets the same one.
     ///
     /// # Errors
@@ -301,22 +339,59 @@ impl Account {
         let path = format!("/v1/payment_intents/{id}");
         payment(&self.send(Method::GET, &path, None, "").await?)
     }
+}
 
-    /// Charges a card that was left. The same purchase is charged once.
-    ///
-    /// # Errors
-    /// [`PaymentError::Declined`] if the card was not charged.
-    pub async fn charge(&self, charge: &Charge) -> Result<Payment, PaymentError> {
-        let form = Serializer::new(String::new())
-            .append_pair("amount", &charge.amount.to_string())
-            .append_pair("currency", "usd")
-            .append_pair("customer", &charge.customer)
-            .append_pair("payment_method", &charge.payment_method)
-            .append_pair("off_session", "true")
-            .append_pair("confirm", "true")
-            .append_pair("metadata[purchase_id]", &charge.purchase_id)
-            .finish();
-        let key = Some(charge.purchase_id.as_str());
-        payment(&self.send(Method::POST, "/v1/payment_intents", key, &form).await?)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_payment_has_succeeded_or_failed_or_is_under_way() {
+        for (status, error, succeeded, failed) in [
+            ("succeeded", Value::Null, true, None),
+            ("processing", Value::Null, false, None),
+            ("requires_action", Value::Null, false, None),
+            ("canceled", Value::Null, false, Some("canceled")),
+            ("requires_payment_method", Value::Null, false, Some("card_declined")),
+            (
+                "requires_payment_method",
+                json!({"code": "card_declined", "decline_code": "insufficient_funds"}),
+                false,
+                Some("insufficient_funds"),
+            ),
+            (
+                "requires_payment_method",
+                json!({"code": "expired_card"}),
+                false,
+                Some("expired_card"),
+            ),
+        ] {
+            let object = json!({"id": "pi_1", "status": status, "last_payment_error": error});
+            let read = payment(&object).unwrap();
+            assert_eq!((read.succeeded, read.failed.as_deref()), (succeeded, failed), "{object}");
+        }
+    }
+
+    #[test]
+    fn what_is_about_a_key_is_no_verdict() {
+        let body = |kind: &str, code: &str| {
+            json!({"error": {"type": kind, "code": code, "message": ""}}).to_string()
+        };
+        for (status, kind, code, verdict) in [
+            (402, "card_error", "card_declined", Some("card_declined")),
+            (400, "invalid_request_error", "resource_missing", Some("resource_missing")),
+            (404, "invalid_request_error", "resource_missing", Some("resource_missing")),
+            (400, "idempotency_error", "", None),
+            (401, "invalid_request_error", "api_key", None),
+            (403, "invalid_request_error", "account_invalid", None),
+            (409, "invalid_request_error", "lock_timeout", None),
+            (429, "invalid_request_error", "rate_limit", None),
+            (500, "api_error", "", None),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = outcome(status, body(kind, code).as_bytes()).unwrap_err();
+            assert_eq!(error.verdict(), verdict, "{status} {kind} {code}");
+        }
     }
 }

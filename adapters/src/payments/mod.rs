@@ -1,13 +1,15 @@
 //! Payments: the little of Stripe that credits and payouts need, behind one client. The embedded gateway of
 //! `dev` and `demo` speaks the same wire form, so there is one code path (spec section 21).
 
+mod charges;
 mod client;
 pub mod inbound;
 mod settlements;
 pub mod signature;
 mod transfers;
 
-pub use client::{Account, Charge, CheckoutSession, NewSession, Payment, PaymentError};
+pub use charges::Charge;
+pub use client::{Account, CheckoutSession, NewSession, Payment, PaymentError};
 pub use settlements::{BalanceTransaction, BankPayout, Source};
 pub use transfers::{NewTransfer, Transfer};
 

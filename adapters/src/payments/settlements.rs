@@ -6,10 +6,6 @@ use firsthand_domain::Timestamp;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
-/// Transactions that are asked for at a time: with what they are about, a page stays far below the longest
-/// answer that is read.
-const PAGE: usize = 50;
-
 /// Money that was paid into our bank account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BankPayout {
@@ -176,27 +172,15 @@ impl Account {
         &self,
         payout: &str,
     ) -> Result<Vec<BalanceTransaction>, PaymentError> {
-        let base = format!(
-            "/v1/balance_transactions?payout={payout}&limit={PAGE}&expand[]=data.source\
+        let path = format!(
+            "/v1/balance_transactions?payout={payout}&expand[]=data.source\
              &expand[]=data.source.charge&expand[]=data.source.transfer"
         );
-        let mut transactions = Vec::new();
-        let mut path = base.clone();
-        loop {
-            let answer = self.send(Method::GET, &path, None, "").await?;
-            let page = answer.get("data").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-            for object in page {
-                let transaction = transaction(object)?;
-                if transaction.kind != "payout" {
-                    transactions.push(transaction);
-                }
-            }
-            let more = answer.get("has_more").and_then(Value::as_bool) == Some(true);
-            match page.last().filter(|_last| more) {
-                Some(last) => path = format!("{base}&starting_after={}", need(last, "id")?),
-                None => return Ok(transactions),
-            }
-        }
+        let listed = self.list(&path).await?;
+        let transactions = listed.iter().map(transaction);
+        transactions
+            .filter(|found| found.as_ref().map_or(true, |found| found.kind != "payout"))
+            .collect()
     }
 
     /// Returns the amount that the provider has under the name of a payment, a charge (what went back of it), a

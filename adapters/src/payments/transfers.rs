@@ -50,13 +50,11 @@ impl Account {
     /// # Errors
     /// [`PaymentError`].
     pub async fn find_transfer(&self, payout_id: &str) -> Result<Option<Transfer>, PaymentError> {
-        let path = format!("/v1/transfers?transfer_group={payout_id}&limit=10");
-        let list = self.send(Method::GET, &path, None, "").await?;
-        let mut found = list.get("data").and_then(Value::as_array).into_iter().flatten();
+        let listed = self.list(&format!("/v1/transfers?transfer_group={payout_id}")).await?;
         let named = |object: &&Value| {
             object.get("metadata").and_then(|metadata| text(metadata, "payout_id")).as_deref()
                 == Some(payout_id)
         };
-        found.find(named).map(transfer).transpose()
+        listed.iter().find(named).map(transfer).transpose()
     }
 }

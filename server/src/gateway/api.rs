@@ -3,7 +3,7 @@
 use super::{Gateway, Keys, balance, now};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use firsthand_domain::Environment;
@@ -160,6 +160,39 @@ pub(super) async fn retrieve(
     })
 }
 
+/// Lists all objects of a kind, on one page; `wanted` is a field and what it must be, if it was asked for.
+pub(super) fn objects(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    (kind, url): (&str, &str),
+    (field, wanted): (&str, Option<&String>),
+) -> Response {
+    let Some(keys) = caller(gateway, headers) else { return missing("key") };
+    let live = keys.environment == Environment::Live;
+    on_disk(|| {
+        let mut data = Vec::new();
+        for name in gateway.shelf.names("objects")? {
+            let Some(object) = gateway.shelf.get("objects", &name)? else { continue };
+            let asked = wanted.is_none_or(|wanted| object[field] == wanted.as_str());
+            if asked && object["object"] == kind && object["livemode"] == live {
+                data.push(object);
+            }
+        }
+        let list = json!({"object": "list", "data": data, "has_more": false, "url": url});
+        Ok(Json(list).into_response())
+    })
+}
+
+/// `GET /v1/payment_intents?customer=…`
+pub(super) async fn list_payments(
+    State(gateway): State<Arc<Gateway>>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let kind = ("payment_intent", "/v1/payment_intents");
+    objects(&gateway, &headers, kind, ("customer", query.get("customer")))
+}
+
 /// `POST /v1/checkout/sessions/{id}/expire`
 pub(super) async fn expire_session(
     State(gateway): State<Arc<Gateway>>,
@@ -222,6 +255,10 @@ pub(super) async fn create_payment(
         let name = payment["id"].as_str().unwrap_or_default();
         gateway.shelf.put("objects", name, &payment)?;
         balance::charge(&gateway, &payment)?;
+        if card["answer_lost_later"] == true {
+            let error = json!({"error": {"type": "api_error", "message": "Something went wrong."}});
+            return Ok((StatusCode::INTERNAL_SERVER_ERROR, error));
+        }
         gateway.tell("payment_intent.succeeded", &payment)?;
         Ok((StatusCode::OK, payment))
     })

@@ -91,7 +91,7 @@ impl Gateway {
             .route("/v1/checkout/sessions", post(api::create_session))
             .route("/v1/checkout/sessions/{id}", get(api::retrieve))
             .route("/v1/checkout/sessions/{id}/expire", post(api::expire_session))
-            .route("/v1/payment_intents", post(api::create_payment))
+            .route("/v1/payment_intents", post(api::create_payment).get(api::list_payments))
             .route("/v1/payment_intents/{id}", get(api::retrieve))
             .route("/v1/refunds", post(api::create_refund))
             .route("/v1/transfers", post(transfers::create_transfer).get(transfers::list))

@@ -1,6 +1,7 @@
 //! The page where a checkout is paid. The test cards are Stripe's: 4242 4242 4242 4242 works,
 //! 4000 0000 0000 0002 is declined, 4000 0000 0000 0341 works here and is declined when it is
-//! charged later.
+//! charged later. One is ours: 4000 0000 0000 5001 works here; when it is charged later the payment is
+//! made, but the answer is an error and no event tells of it.
 
 use super::api::{error, id, on_disk};
 use super::{Gateway, balance, now};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 const DECLINED: &str = "4000000000000002";
 const DECLINED_LATER: &str = "4000000000000341";
+const ANSWER_LOST_LATER: &str = "4000000000005001";
 
 fn html(title: &str, inner: &str) -> Html<String> {
     Html(format!(
@@ -78,6 +80,7 @@ fn settle(gateway: &Gateway, mut session: Value, card: &str) -> std::io::Result<
         "object": "payment_method",
         "customer": customer,
         "declines_later": card == DECLINED_LATER,
+        "answer_lost_later": card == ANSWER_LOST_LATER,
         "livemode": live,
     });
     let payment = json!({

@@ -2,7 +2,7 @@
 //! happens: `Closed` and `NoFunds` are refused; with `Lost` the transfer is made, but its answer is an
 //! error and no event tells of it; to every other account it just works.
 
-use super::api::{Form, caller, create, id, missing, on_disk};
+use super::api::{Form, caller, create, id, missing, objects, on_disk};
 use super::{Gateway, balance, now};
 use axum::Json;
 use axum::body::Bytes;
@@ -69,26 +69,8 @@ pub(super) async fn list(
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(keys) = caller(&gateway, &headers) else { return missing("key") };
-    let live = keys.environment == Environment::Live;
-    let group = query.get("transfer_group");
-    on_disk(|| {
-        let mut data = Vec::new();
-        for name in gateway.shelf.names("objects")? {
-            if !name.starts_with("tr_") {
-                continue;
-            }
-            let Some(transfer) = gateway.shelf.get("objects", &name)? else { continue };
-            let wanted = group.is_none_or(|group| transfer["transfer_group"] == group.as_str());
-            if wanted && transfer["livemode"] == live {
-                data.push(transfer);
-            }
-        }
-        let list = json!({
-            "object": "list", "data": data, "has_more": false, "url": "/v1/transfers",
-        });
-        Ok(Json(list).into_response())
-    })
+    let kind = ("transfer", "/v1/transfers");
+    objects(&gateway, &headers, kind, ("transfer_group", query.get("transfer_group")))
 }
 
 /// `POST /v1/transfers/{id}/reversals`: all that is left of it, or `amount`.

@@ -62,11 +62,28 @@ async fn card(context: &WorkerContext, book: Book) -> Result<Option<(String, Str
     })
 }
 
-/// Charges, and waits no longer than the provider takes to say whether it worked.
-async fn charge(account: &Account, charge: &Charge) -> Result<Payment, PaymentError> {
-    let payment = account.charge(charge).await?;
+/// Charges, and waits no longer than the provider takes to say whether it worked. From the second
+/// attempt on it looks first whether an earlier one came through: the provider forgets its idempotency
+/// keys after a day, and an outage may be longer.
+async fn charge(
+    account: &Account,
+    charge: &Charge,
+    attempts: i32,
+) -> Result<Payment, PaymentError> {
+    let earlier = match attempts {
+        ..=1 => None,
+        _ => account.find_charge(&charge.customer, &charge.purchase_id).await?,
+    };
+    let payment = match earlier {
+        Some(payment) => payment,
+        None => account.charge(charge).await?,
+    };
     // The answer under a key never changes, so what came of it is asked for by its own name.
-    if payment.succeeded { Ok(payment) } else { account.payment(&payment.id).await }
+    let payment = if payment.succeeded { payment } else { account.payment(&payment.id).await? };
+    match payment.failed {
+        Some(code) => Err(PaymentError::Declined(code)),
+        None => Ok(payment),
+    }
 }
 
 /// Pays an open top-up, or reports why it was not paid.
@@ -92,17 +109,18 @@ pub(super) async fn perform(
         customer,
         payment_method,
     };
-    match charge(account(context, purchase.book)?, &request).await {
+    match charge(account(context, purchase.book)?, &request, task.attempts).await {
         Ok(payment) if payment.succeeded => {
             let booking = booking(context, id, &payment.id, payment.amount, None);
             report(context, task, stream, booking).await
         }
         Ok(payment) => Err(Trouble::Retry(format!("{} is not settled yet", payment.id))),
-        Err(PaymentError::Declined(code)) => report(context, task, stream, end(code)).await,
-        Err(error @ PaymentError::Refused { .. }) => {
-            tracing::error!(purchase.id = %id, error = %error, "a top-up was refused");
-            report(context, task, stream, end("refused".to_owned())).await
+        Err(error) => {
+            let Some(code) = error.verdict() else {
+                return Err(Trouble::Retry(error.to_string()));
+            };
+            tracing::warn!(purchase.id = %id, error = %error, "a top-up was not paid");
+            report(context, task, stream, end(code.to_owned())).await
         }
-        Err(error @ PaymentError::Unreachable(_)) => Err(Trouble::Retry(error.to_string())),
     }
 }

@@ -38,12 +38,6 @@ async fn transfer(
     account.create_transfer(new).await
 }
 
-/// Says whether a refusal is about this transfer. What is about our key, our form or the
-/// idempotency key says nothing of the money.
-fn is_final(status: u16, code: &str) -> bool {
-    matches!(status, 400 | 402 | 404) && code != "idempotency_error"
-}
-
 /// Pays a payout that is on its way, or reports why it was not paid.
 pub(super) async fn perform(
     context: &WorkerContext,
@@ -71,13 +65,12 @@ pub(super) async fn perform(
             let complete = CompletePayout { payout_id: id, transfer: made.id };
             report(context, task, stream, complete).await
         }
-        Err(PaymentError::Declined(code)) => report(context, task, stream, fail(code)).await,
-        Err(PaymentError::Refused { status, code, message }) if is_final(status, &code) => {
-            tracing::warn!(payout.id = %id, code, message, "a payout was refused");
-            report(context, task, stream, fail(code)).await
-        }
-        Err(error @ (PaymentError::Refused { .. } | PaymentError::Unreachable(_))) => {
-            Err(Trouble::Retry(error.to_string()))
+        Err(error) => {
+            let Some(code) = error.verdict() else {
+                return Err(Trouble::Retry(error.to_string()));
+            };
+            tracing::warn!(payout.id = %id, error = %error, "a payout was refused");
+            report(context, task, stream, fail(code.to_owned())).await
         }
     }
 }

@@ -1,0 +1,64 @@
+//! Charges of cards that were left with the payment provider.
+
+use super::client::{Account, Payment, PaymentError, payment};
+use hyper::Method;
+use url::form_urlencoded::Serializer;
+
+/// A charge of a card that was left with the provider.
+#[derive(Debug, Clone)]
+pub struct Charge {
+    /// Our id, and the idempotency key.
+    pub purchase_id: String,
+    /// In cents.
+    pub amount: i64,
+    /// The provider's customer.
+    pub customer: String,
+    /// The provider's payment method.
+    pub payment_method: String,
+}
+
+impl Account {
+    /// Charges a card that was left. The same purchase is charged once, as long as the provider
+    /// remembers the key: who asks again after a failure looks with [`Account::find_charge`] first.
+    ///
+    /// # Errors
+    /// [`PaymentError::Declined`] if the card was not charged.
+    pub async fn charge(&self, charge: &Charge) -> Result<Payment, PaymentError> {
+        let form = Serializer::new(String::new())
+            .append_pair("amount", &charge.amount.to_string())
+            .append_pair("currency", "usd")
+            .append_pair("customer", &charge.customer)
+            .append_pair("payment_method", &charge.payment_method)
+            .append_pair("off_session", "true")
+            .append_pair("confirm", "true")
+            .append_pair("metadata[purchase_id]", &charge.purchase_id)
+            .finish();
+        let key = Some(charge.purchase_id.as_str());
+        payment(&self.send(Method::POST, "/v1/payment_intents", key, &form).await?)
+    }
+
+    /// Returns the payment of a purchase among those of a customer, if there is one: the one that
+    /// succeeded, else one that may yet, else one that failed.
+    ///
+    /// # Errors
+    /// [`PaymentError`].
+    pub async fn find_charge(
+        &self,
+        customer: &str,
+        purchase_id: &str,
+    ) -> Result<Option<Payment>, PaymentError> {
+        let query = Serializer::new(String::new()).append_pair("customer", customer).finish();
+        let mut best: Option<Payment> = None;
+        for object in self.list(&format!("/v1/payment_intents?{query}")).await? {
+            let found = payment(&object)?;
+            if found.purchase_id.as_deref() != Some(purchase_id) {
+                continue;
+            }
+            let worth = |payment: &Payment| (payment.succeeded, payment.failed.is_none());
+            if best.as_ref().is_none_or(|best| worth(&found) > worth(best)) {
+                best = Some(found);
+            }
+        }
+        Ok(best)
+    }
+}
