@@ -107,10 +107,14 @@ impl<C: Command + 'static> Call<C> {
         };
         match app.ledger.execute(self.stream, request).await? {
             Reply::Decided { answer, outcome } => {
-                if let Err(rejection @ Rejection::OutOfBalance { .. }) = outcome {
-                    return Err(ApiError::Internal(rejection.to_string()));
+                match outcome {
+                    Err(rejection @ Rejection::OutOfBalance { .. }) => {
+                        Err(ApiError::Internal(rejection.to_string()))
+                    }
+                    // As an error it is seen by what puts refused calls on record.
+                    Err(rejection @ Rejection::ScopeNotHeld) => Err(ApiError::Rejected(rejection)),
+                    _ => Ok(response(answer.status, answer.body)),
                 }
-                Ok(response(answer.status, answer.body))
             }
             Reply::Replayed { status, sealed, body } => replayed(app, status, sealed, body),
         }

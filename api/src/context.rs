@@ -4,12 +4,13 @@
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::limits::{self, Standing};
+use crate::refusals::{self, Operation};
 use crate::shaping::Wishes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use firsthand_domain::ids::RequestId;
+use firsthand_domain::ids::{ApiKeyId, RequestId};
 use firsthand_domain::{Book, State as StreamState};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -18,6 +19,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub(crate) struct RequestContext {
     /// The request's id.
     pub id: RequestId,
+    /// The key whose secret was shown, whether or not it still works.
+    pub key: OnceLock<ApiKeyId>,
     /// The book that the request was authorized for.
     pub book: OnceLock<Book>,
     /// Where the request stands with its rate limits, if it falls under any.
@@ -35,8 +38,13 @@ pub(crate) async fn layer(
     next: Next,
 ) -> Response {
     let id = RequestId::new(app.mint());
-    let context =
-        Arc::new(RequestContext { id, book: OnceLock::new(), standing: Mutex::default() });
+    let context = Arc::new(RequestContext {
+        id,
+        key: OnceLock::new(),
+        book: OnceLock::new(),
+        standing: Mutex::default(),
+    });
+    let operation = Operation::of(&request);
     let wishes = Wishes::of(&request);
     request.extensions_mut().insert(Arc::clone(&context));
     let mut response = match limits::admit_address(&app, &request, &context) {
@@ -49,6 +57,7 @@ pub(crate) async fn layer(
         } else {
             tracing::debug!(request.id = %id, code = error.code(), "request refused");
         }
+        refusals::record(&app, &context, &operation, &error).await;
         let body = error.body(&id.to_string(), &app.public_url);
         let headers = std::mem::take(response.headers_mut());
         response = (error.status(), headers, body).into_response();

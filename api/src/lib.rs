@@ -15,6 +15,7 @@ mod key_uses;
 pub mod limits;
 pub mod openapi;
 mod operator;
+mod refusals;
 mod shaping;
 mod streams;
 mod v1;

@@ -47,6 +47,7 @@ mod purchases;
 mod quotes;
 mod rate_limits;
 mod reference;
+mod refused_calls;
 mod requests;
 mod round_trip_cases;
 mod round_trips;

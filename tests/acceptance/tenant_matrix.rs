@@ -9,10 +9,13 @@ use firsthand_tests::{Api, Buyer, Receiver, Reply, Wait, Worker, job, unique};
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What differs from answer to answer without a change: links are signed anew, uses are noted by the minute.
 const VOLATILE: [&str; 4] = ["last_used_at", "download_url", "download_url_expires_at", "file_url"];
+
+/// What a refused call leaves in the trail.
+const REFUSED: &str = "api_key.call_refused";
 
 /// Asks an operation with these ids.
 async fn ask(operation: &Operation, api: &Api, ids: &BTreeMap<&str, String>) -> Reply {
@@ -96,7 +99,8 @@ impl Fixture {
         Fixture { owner, worker, ids, stranger: buyer().await, test, _receiver: receiver }
     }
 
-    /// What the owner sees of everything: each answer of an operation that only reads.
+    /// What the owner sees of everything: each answer of an operation that only reads. That a call was refused
+    /// is told in the trail, and is all that a refused call may change.
     async fn seen(&self, operations: &[Operation]) -> BTreeMap<String, Value> {
         let mut seen = BTreeMap::new();
         let reads = |operation: &&Operation| {
@@ -106,6 +110,12 @@ impl Fixture {
                 && !matches!(operation.id.as_str(), "stream_events" | "get_test_clock")
         };
         for operation in operations.iter().filter(reads) {
+            if operation.id == "list_audit_events" {
+                let mut rows = self.owner.api.list(&operation.path).await;
+                rows.retain(|row| row["event_type"] != REFUSED);
+                seen.insert(operation.id.clone(), json!(rows));
+                continue;
+            }
             let reply = ask(operation, &self.owner.api, &self.ids).await;
             assert_eq!(reply.status, 200, "{reply}");
             let json = reply.header("content-type").is_some_and(|kind| kind.contains("json"));
@@ -196,6 +206,14 @@ async fn a_key_with_every_scope_but_those_named_opens_no_operation() {
         assert_eq!(error["code"], "scope_missing", "{}", operation.id);
     }
     assert_eq!(fixture.seen(&operations).await, before);
+    let refused = operations.iter().filter(|operation| !operation.scopes.is_empty());
+    let refused: BTreeSet<_> =
+        refused.map(|operation| format!("{} {}", operation.method, operation.path)).collect();
+    let path = format!("/v1/audit-events?event_type={REFUSED}");
+    let all = |rows: &[Value]| rows.len() >= refused.len();
+    let rows = fixture.owner.rows_once(&path, "the refusals are in the trail", all).await;
+    let told: BTreeSet<_> = rows.iter().map(|row| text(&row["data"], "operation").into()).collect();
+    assert_eq!((told, rows.len()), (refused.clone(), refused.len()));
 }
 
 #[tokio::test]

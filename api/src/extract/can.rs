@@ -109,13 +109,18 @@ impl<D: Demand> FromRequestParts<AppState> for Can<D> {
         let state = app.ledger.current(StreamId::ApiKey(key_id)).await?;
         let hash = app.secrets.digest_hex("api-key", secret);
         let key = match &*state {
-            State::ApiKey(key) if key.environment == environment && key.opens(&hash, app.now()) => {
-                key
-            }
+            State::ApiKey(key) if key.environment == environment && key.knows(&hash) => key,
             _ => return Err(ApiError::Unauthenticated),
         };
-        if let Some(context) = parts.extensions.get::<Arc<RequestContext>>() {
-            // Set once: a request is authorized once.
+        let context = parts.extensions.get::<Arc<RequestContext>>();
+        // Set once: a request is authorized once.
+        if let Some(context) = context {
+            context.key.get_or_init(|| key_id);
+        }
+        if !key.opens(&hash, app.now()) {
+            return Err(ApiError::Unauthenticated);
+        }
+        if let Some(context) = context {
             context.book.get_or_init(|| key.book());
         }
         app.process.key_uses.note(key_id, key.book(), app.now());

@@ -15,6 +15,8 @@ events! {
         Rotated(ApiKeyRotated) = "api_key.rotated", 1;
         /// The key stopped working.
         Revoked(ApiKeyRevoked) = "api_key.revoked", 1;
+        /// A call was refused that the key may not make.
+        CallRefused(ApiKeyCallRefused) = "api_key.call_refused", 1;
     }
 }
 
@@ -58,6 +60,17 @@ pub struct ApiKeyRotated {
 /// The key stopped working.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKeyRevoked {
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A call was refused that the key may not make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeyCallRefused {
+    /// Method and path of the operation, without any ids.
+    pub operation: String,
+    /// The code of the refusal.
+    pub code: String,
     /// When.
     pub at: Timestamp,
 }

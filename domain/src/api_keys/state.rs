@@ -1,6 +1,7 @@
 //! An API key's state.
 
-use super::events::ApiKeyEvent;
+use super::events::{ApiKeyCallRefused, ApiKeyEvent};
+use super::refuse::REFUSAL_PAUSE;
 use super::scopes::Scopes;
 use crate::ids::{Book, Environment, OrganizationId};
 use crate::state::Aggregate;
@@ -43,6 +44,9 @@ pub struct ApiKey {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
+    /// Refused calls on record that are younger than [`super::REFUSAL_PAUSE`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<ApiKeyCallRefused>,
 }
 
 impl ApiKey {
@@ -59,6 +63,13 @@ impl ApiKey {
     /// Says whether the key works at that time.
     pub fn active(&self, now: Timestamp) -> bool {
         self.exists() && self.revoked_at.is_none() && self.expires_at.is_none_or(|end| end > now)
+    }
+
+    /// Says whether a secret with that keyed hash opened the key once, whether or not it still does.
+    pub fn knows(&self, secret_hash: &str) -> bool {
+        self.exists()
+            && (self.secret_hash == secret_hash
+                || self.previous.iter().any(|previous| previous.secret_hash == secret_hash))
     }
 
     /// Says whether a secret with that keyed hash opens the key at that time. The hash is not
@@ -97,6 +108,10 @@ impl Aggregate for ApiKey {
                 self.last4.clone_from(&rotated.last4);
             }
             ApiKeyEvent::Revoked(revoked) => self.revoked_at = Some(revoked.at),
+            ApiKeyEvent::CallRefused(refused) => {
+                self.refused.retain(|earlier| earlier.at.after(REFUSAL_PAUSE) > refused.at);
+                self.refused.push(refused.clone());
+            }
         }
     }
 }

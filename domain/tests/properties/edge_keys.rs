@@ -1,7 +1,9 @@
 //! API keys: the overlap after a rotation, and who may be locked out (specification section 9).
 
 use crate::shop::{Answer, Shop};
-use firsthand_domain::api_keys::{ApiKey, RevokeApiKey, RotateApiKey, Scope, Scopes};
+use firsthand_domain::api_keys::{
+    ApiKey, REFUSAL_PAUSE, RefuseCall, RevokeApiKey, RotateApiKey, Scope, Scopes,
+};
 use firsthand_domain::decision::View;
 use firsthand_domain::ids::ApiKeyId;
 use firsthand_domain::time::Span;
@@ -124,4 +126,42 @@ fn another_organization_s_key_does_not_exist() {
     let refused = Err(Rejection::NotFound { kind: "api key" });
     assert_eq!(rotate(&mut shop, id), refused);
     assert_eq!(revoke(&mut shop, id, &[], true), refused);
+}
+
+#[test]
+fn the_same_refusal_is_on_record_once_a_minute_even_of_a_key_that_has_ended() {
+    let (mut shop, id) = shop();
+    let other = create(&mut shop, &[Scope::KeysManage]);
+    let began = shop.world.now;
+    let told = |shop: &mut Shop, operation: &str, code, after: i64| {
+        shop.world.now = Timestamp::from_micros(began.micros() + after);
+        let command = RefuseCall { key_id: id, operation: operation.into(), code };
+        let before = shop.world.log().len();
+        shop.world.run(&command).unwrap();
+        shop.world.log().len() - before
+    };
+    let minute = began.after(REFUSAL_PAUSE).micros() - began.micros();
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", 0), 1);
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", minute - 1), 0);
+    assert_eq!(told(&mut shop, "GET /v1/me", "scope_missing", minute - 1), 1);
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", minute - 1), 1);
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", minute), 1);
+    assert_eq!(key(&shop, id).refused.len(), 3, "what is a minute old is forgotten");
+    revoke(&mut shop, id, &[other], false).unwrap();
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", 3 * minute), 1);
+    assert_eq!(key(&shop, id).refused.len(), 1);
+}
+
+#[test]
+fn a_key_knows_every_secret_that_it_had_whether_or_not_it_still_opens() {
+    let (mut shop, id) = shop();
+    let other = create(&mut shop, &[Scope::KeysManage]);
+    rotate(&mut shop, id).unwrap();
+    let later = shop.in_days(2);
+    revoke(&mut shop, id, &[other], false).unwrap();
+    for secret in ["first secret", "second secret"] {
+        assert!(key(&shop, id).knows(secret) && !key(&shop, id).opens(secret, later));
+    }
+    assert!(!key(&shop, id).knows("third secret"));
+    assert!(!ApiKey::default().knows(""), "a key that was never created knows nothing");
 }
