@@ -19,7 +19,7 @@ pub struct Charge {
 
 impl Account {
     /// Charges a card that was left. The same purchase is charged once, as long as the provider
-    /// remembers the key: who asks again after a failure looks with [`Account::find_charge`] first.
+    /// remembers the key: look with [`Account::find_charge`] first.
     ///
     /// # Errors
     /// [`PaymentError::Declined`] if the card was not charged.
@@ -37,21 +37,25 @@ impl Account {
         payment(&self.send(Method::POST, "/v1/payment_intents", key, &form).await?)
     }
 
-    /// Returns the payment of a purchase among those of a customer, if there is one: the one that
-    /// succeeded, else one that may yet, else one that failed.
+    /// Returns the payment of a purchase among those of the customer, if there is one: the one that
+    /// succeeded, else one that is being processed, else one that failed. Asks for those that were made at
+    /// `since` or later, in seconds since the epoch.
     ///
     /// # Errors
     /// [`PaymentError`].
     pub async fn find_charge(
         &self,
-        customer: &str,
-        purchase_id: &str,
+        charge: &Charge,
+        since: u64,
     ) -> Result<Option<Payment>, PaymentError> {
-        let query = Serializer::new(String::new()).append_pair("customer", customer).finish();
+        let query = Serializer::new(String::new())
+            .append_pair("customer", &charge.customer)
+            .append_pair("created[gte]", &since.to_string())
+            .finish();
         let mut best: Option<Payment> = None;
         for object in self.list(&format!("/v1/payment_intents?{query}")).await? {
             let found = payment(&object)?;
-            if found.purchase_id.as_deref() != Some(purchase_id) {
+            if found.purchase_id.as_deref() != Some(&charge.purchase_id) {
                 continue;
             }
             let worth = |payment: &Payment| (payment.succeeded, payment.failed.is_none());

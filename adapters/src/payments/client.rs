@@ -104,7 +104,7 @@ pub struct Payment {
     pub id: String,
     /// Whether it succeeded.
     pub succeeded: bool,
-    /// Why it never will; `None` if it succeeded or may do so yet.
+    /// Why nothing comes of it; `None` if it succeeded or is being processed.
     pub failed: Option<String>,
     /// What was received, in cents.
     pub amount: i64,
@@ -141,17 +141,15 @@ pub(super) fn need(object: &Value, name: &str) -> Result<String, PaymentError> {
     text(object, name).ok_or_else(|| unreachable(format!("its answer has no {name}")))
 }
 
-/// Returns why a payment came to nothing, if it did.
+/// Returns why a payment came to nothing, if it did. Nobody is there to confirm or to authenticate one that
+/// waits for it.
 fn failure(object: &Value) -> Option<String> {
-    match text(object, "status")?.as_str() {
-        "canceled" => Some("canceled".to_owned()),
-        "requires_payment_method" => {
-            let error = object.get("last_payment_error").unwrap_or(&Value::Null);
-            let code = text(error, "decline_code").or_else(|| text(error, "code"));
-            Some(code.unwrap_or_else(|| "card_declined".to_owned()))
-        }
-        _ => None,
+    let status = text(object, "status")?;
+    if matches!(status.as_str(), "succeeded" | "processing") {
+        return None;
     }
+    let error = object.get("last_payment_error").unwrap_or(&Value::Null);
+    Some(text(error, "decline_code").or_else(|| text(error, "code")).unwrap_or(status))
 }
 
 pub(super) fn payment(object: &Value) -> Result<Payment, PaymentError> {
@@ -347,13 +345,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_payment_has_succeeded_or_failed_or_is_under_way() {
+    fn a_payment_has_succeeded_or_is_processed_or_nothing_comes_of_it() {
         for (status, error, succeeded, failed) in [
             ("succeeded", Value::Null, true, None),
             ("processing", Value::Null, false, None),
-            ("requires_action", Value::Null, false, None),
+            ("requires_action", Value::Null, false, Some("requires_action")),
             ("canceled", Value::Null, false, Some("canceled")),
-            ("requires_payment_method", Value::Null, false, Some("card_declined")),
+            ("requires_payment_method", Value::Null, false, Some("requires_payment_method")),
             (
                 "requires_payment_method",
                 json!({"code": "card_declined", "decline_code": "insufficient_funds"}),

@@ -29,7 +29,7 @@ fn transfer(object: &Value) -> Result<Transfer, PaymentError> {
 
 impl Account {
     /// Transfers money to an account. The same payout is transferred once, as long as the provider
-    /// remembers the key: who asks again after a failure looks with [`Account::find_transfer`] first.
+    /// remembers the key: look with [`Account::find_transfer`] first.
     ///
     /// # Errors
     /// [`PaymentError::Refused`] if there is no transfer.

@@ -1,5 +1,6 @@
 //! What can happen to a purchase.
 
+use crate::credits::Card;
 use crate::event::events;
 use crate::ids::{Book, LotId, PurchaseId};
 use crate::money::Cents;
@@ -46,6 +47,9 @@ pub struct PurchaseOpened {
     pub amount_cents: Cents,
     /// What is issued on top.
     pub bonus_cents: Cents,
+    /// The card that an automatic top-up charges: always this one, however often it is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
     /// When.
     pub at: Timestamp,
 }

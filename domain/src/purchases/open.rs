@@ -43,6 +43,7 @@ impl Command for OpenPurchase {
             kind: PurchaseKind::Checkout,
             amount_cents: self.pack.amount,
             bonus_cents: self.pack.bonus,
+            card: None,
             at: context.now,
         };
         let stream = StreamId::Purchase(self.purchase_id);

@@ -1,6 +1,7 @@
 //! A purchase's state.
 
 use super::events::{PurchaseEvent, PurchaseKind};
+use crate::credits::Card;
 use crate::ids::{Book, LotId};
 use crate::money::Cents;
 use crate::state::Aggregate;
@@ -56,6 +57,9 @@ pub struct Purchase {
     pub amount: Cents,
     /// What is issued on top.
     pub bonus: Cents,
+    /// The card that an automatic top-up charges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
     /// Where it can be paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
@@ -114,6 +118,7 @@ impl Aggregate for Purchase {
                 self.kind = opened.kind;
                 self.amount = opened.amount_cents;
                 self.bonus = opened.bonus_cents;
+                self.card.clone_from(&opened.card);
                 self.opened_at = Some(opened.at);
             }
             PurchaseEvent::SessionCreated(created) => {

@@ -55,6 +55,7 @@ pub(crate) fn watch(
             kind: PurchaseKind::AutoTopUp,
             amount_cents: pack.amount,
             bonus_cents: pack.bonus,
+            card: account.card.clone(),
             at: context.now,
         };
         changes.push(StreamId::Purchase(purchase_id), PurchaseEvent::Opened(opened));

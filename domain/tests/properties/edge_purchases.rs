@@ -2,7 +2,7 @@
 //! is told of and topped up (specification section 7).
 
 use crate::shop::{Answer, Shop, asks};
-use firsthand_domain::credits::{AnnounceExpiry, CreditEvent, LotOrigin, postings};
+use firsthand_domain::credits::{AnnounceExpiry, Card, CreditEvent, LotOrigin, postings};
 use firsthand_domain::decision::View;
 use firsthand_domain::ids::{LotId, PurchaseId};
 use firsthand_domain::organizations::{ChangeSettings, SettingsChange};
@@ -260,6 +260,25 @@ fn a_hold_below_the_threshold_begins_one_top_up_until_that_has_ended() {
     let paid = shop.pay(first, 2_500);
     assert!(names(&paid).contains(&"credits.auto_topped_up"));
     assert_eq!((shop.available(), shop.account().top_ups.under_way), (600 + 2_625, None));
+}
+
+#[test]
+fn a_top_up_keeps_the_card_that_it_was_opened_with() {
+    let mut shop = Shop::poor();
+    shop.buy(1_000);
+    shop.top_up(900, 2_500);
+    shop.create(asks(200, 1, 1));
+    let top_up = shop.account().top_ups.under_way.unwrap();
+    let (purchase_id, lot_id, bonus_lot_id) = (shop.open(1_000), shop.lot(), shop.lot());
+    let card = Some(("cus_2".to_owned(), "pm_2".to_owned()));
+    let paid = Paid { payment: "pi_2".to_owned(), amount: Cents::new(1_000), card };
+    shop.world.run(&CompletePurchase { purchase_id, paid, lot_id, bonus_lot_id }).unwrap();
+    let card = |customer: &str, method: &str| {
+        Some(Card { customer: customer.to_owned(), payment_method: method.to_owned() })
+    };
+    assert_eq!(shop.account().card, card("cus_2", "pm_2"));
+    assert_eq!(shop.purchase(top_up).card, card("cus_1", "pm_1"));
+    assert_eq!(shop.purchase(purchase_id).card, None);
 }
 
 #[test]

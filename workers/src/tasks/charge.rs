@@ -10,6 +10,9 @@ use firsthand_domain::{Book, Cents, State, StreamId};
 use firsthand_eventstore::read;
 use firsthand_eventstore::tasks::LeasedTask;
 
+/// How far the provider's clock may be behind ours.
+const CLOCK_SKEW_SECONDS: u64 = 3_600;
+
 /// Returns a purchase that was opened.
 pub(super) async fn purchase(
     context: &WorkerContext,
@@ -50,40 +53,39 @@ pub(super) fn booking(
     }
 }
 
-async fn card(context: &WorkerContext, book: Book) -> Result<Option<(String, String)>, Trouble> {
+/// Returns the payment that an earlier attempt made, if one did: the provider forgets its idempotency
+/// keys after a day, and an outage may be longer. A refusal to tell says nothing of the money.
+async fn earlier(
+    account: &Account,
+    charge: &Charge,
+    id: PurchaseId,
+) -> Result<Option<Payment>, Trouble> {
+    let since = (id.ulid().timestamp_ms() / 1_000).saturating_sub(CLOCK_SKEW_SECONDS);
+    let found = account.find_charge(charge, since).await;
+    found.map_err(|error| Trouble::Retry(error.to_string()))
+}
+
+/// Says whether the buyer still wants to be topped up.
+async fn wanted(context: &WorkerContext, book: Book) -> Result<bool, Trouble> {
+    let Book::Organization(id, _) = book else { return Ok(false) };
     let store = context.ledger.store();
-    let stream = book.stream();
+    let stream = StreamId::Organization(id);
     let rows = read::states(store, store.part_of(stream), &[stream]).await?;
     Ok(match rows.into_iter().next().map(|row| row.state) {
-        Some(State::Credits(account)) => {
-            account.card.map(|card| (card.customer, card.payment_method))
-        }
-        _ => None,
+        Some(State::Organization(organization)) => organization.settings.auto_top_up.enabled,
+        _ => false,
     })
 }
 
-/// Charges, and waits no longer than the provider takes to say whether it worked. From the second
-/// attempt on it looks first whether an earlier one came through: the provider forgets its idempotency
-/// keys after a day, and an outage may be longer.
-async fn charge(
-    account: &Account,
-    charge: &Charge,
-    attempts: i32,
-) -> Result<Payment, PaymentError> {
-    let earlier = match attempts {
-        ..=1 => None,
-        _ => account.find_charge(&charge.customer, &charge.purchase_id).await?,
-    };
-    let payment = match earlier {
-        Some(payment) => payment,
-        None => account.charge(charge).await?,
-    };
-    // The answer under a key never changes, so what came of it is asked for by its own name.
-    let payment = if payment.succeeded { payment } else { account.payment(&payment.id).await? };
-    match payment.failed {
-        Some(code) => Err(PaymentError::Declined(code)),
-        None => Ok(payment),
+/// Charges the card, and asks by its own name for a payment that is not settled: the answer under a key never
+/// changes.
+async fn charge(account: &Account, charge: &Charge) -> Result<Payment, PaymentError> {
+    let made = account.charge(charge).await?;
+    if made.succeeded {
+        return Ok(made);
     }
+    let unread = |error: PaymentError| PaymentError::Unreachable(error.to_string());
+    account.payment(&made.id).await.map_err(unread)
 }
 
 /// Pays an open top-up, or reports why it was not paid.
@@ -100,20 +102,29 @@ pub(super) async fn perform(
     }
     let stream = StreamId::Purchase(id);
     let end = |code: String| EndPurchase { purchase_id: id, code };
-    let Some((customer, payment_method)) = card(context, purchase.book).await? else {
+    let Some(card) = purchase.card else {
         return report(context, task, stream, end("no_card".to_owned())).await;
     };
     let request = Charge {
         purchase_id: id.to_string(),
         amount: purchase.amount.get(),
-        customer,
-        payment_method,
+        customer: card.customer,
+        payment_method: card.payment_method,
     };
-    match charge(account(context, purchase.book)?, &request, task.attempts).await {
+    let account = account(context, purchase.book)?;
+    let outcome = match earlier(account, &request, id).await? {
+        Some(payment) => Ok(payment),
+        None if !wanted(context, purchase.book).await? => {
+            return report(context, task, stream, end("switched_off".to_owned())).await;
+        }
+        None => charge(account, &request).await,
+    };
+    match outcome {
         Ok(payment) if payment.succeeded => {
             let booking = booking(context, id, &payment.id, payment.amount, None);
             report(context, task, stream, booking).await
         }
+        Ok(Payment { failed: Some(code), .. }) => report(context, task, stream, end(code)).await,
         Ok(payment) => Err(Trouble::Retry(format!("{} is not settled yet", payment.id))),
         Err(error) => {
             let Some(code) = error.verdict() else {

@@ -23,19 +23,14 @@ pub(super) async fn payout(
     })
 }
 
-/// Transfers. From the second attempt on it looks first whether the first one came through: the
-/// provider forgets its idempotency keys after a day, and an outage may be longer.
-async fn transfer(
-    account: &Account,
-    new: &NewTransfer,
-    attempts: i32,
-) -> Result<Transfer, PaymentError> {
-    if attempts > 1
-        && let Some(found) = account.find_transfer(&new.payout_id).await?
-    {
-        return Ok(found);
+/// Transfers, unless an earlier attempt did: the provider forgets its idempotency keys after a day, and
+/// an outage may be longer. A refusal to tell says nothing of the money.
+async fn transfer(account: &Account, new: &NewTransfer) -> Result<Transfer, PaymentError> {
+    let unread = |error: PaymentError| PaymentError::Unreachable(error.to_string());
+    match account.find_transfer(&new.payout_id).await.map_err(unread)? {
+        Some(found) => Ok(found),
+        None => account.create_transfer(new).await,
     }
-    account.create_transfer(new).await
 }
 
 /// Pays a payout that is on its way, or reports why it was not paid.
@@ -60,7 +55,7 @@ pub(super) async fn perform(
     };
     let stream = StreamId::Payout(id);
     let fail = |code: String| FailPayout { payout_id: id, code };
-    match transfer(account, &new, task.attempts).await {
+    match transfer(account, &new).await {
         Ok(made) => {
             let complete = CompletePayout { payout_id: id, transfer: made.id };
             report(context, task, stream, complete).await
