@@ -4,6 +4,7 @@ use crate::begun::BegunSubmissions;
 use crate::error::ApiError;
 use crate::key_uses::KeyUses;
 use crate::limits::{Limiter, Rates};
+use crate::refusals::Refusals;
 use crate::streams::OpenStreams;
 use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::payments::Payments;
@@ -58,6 +59,8 @@ pub struct ProcessState {
     pub creating_endpoint: Mutex<()>,
     /// Held while a purchase is opened, so that a repeat without a key finds it.
     pub opening_purchase: Mutex<()>,
+    /// Refused calls that are on their way to the log.
+    pub refusals: Refusals,
     /// What workers have begun lately, so that the daily cap is exact here.
     pub begun: BegunSubmissions,
 }

@@ -26,6 +26,7 @@ pub use app::{AppState, Limits, PhoneSender};
 pub use begun::BegunSubmissions;
 pub use key_uses::KeyUses;
 pub use limits::{Limiter, Rates};
+pub use refusals::Refusals;
 pub use streams::OpenStreams;
 
 use axum::Router;

@@ -6,8 +6,15 @@ use crate::error::ApiError;
 use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
 use firsthand_domain::api_keys::RefuseCall;
-use firsthand_domain::{Rejection, StreamId};
+use firsthand_domain::ids::ApiKeyId;
+use firsthand_domain::{Rejection, State, StreamId};
 use firsthand_eventstore::{Answer, Meta, Request as LedgerRequest};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long an answer waits for its refusal to be put on record.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a request asks for, without its ids: `POST /v1/jobs/{id}/cancel`.
 #[derive(Debug)]
@@ -20,7 +27,12 @@ impl Operation {
     /// Reads it off a request.
     pub(crate) fn of(request: &Request) -> Self {
         let path = request.extensions().get::<MatchedPath>().cloned();
-        Self { method: request.method().clone(), path }
+        let method = match *request.method() {
+            // Answered by the same handler.
+            Method::HEAD => Method::GET,
+            ref method => method.clone(),
+        };
+        Self { method, path }
     }
 }
 
@@ -30,6 +42,7 @@ fn forbids(error: &ApiError) -> bool {
     matches!(
         error,
         ApiError::Unauthenticated
+            | ApiError::ServiceTokenNeeded
             | ApiError::ScopeMissing(_)
             | ApiError::LiveKeyNeeded
             | ApiError::TestKeyNeeded
@@ -37,9 +50,37 @@ fn forbids(error: &ApiError) -> bool {
     )
 }
 
+/// A key and what it asked for.
+type Asked = (ApiKeyId, String);
+
+/// Refused calls that are on their way to the log, so that a key that knocks faster than the log answers
+/// takes one place in the writer's queue for each operation, and not all.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<BTreeSet<Asked>>);
+
+/// A call's place among [`Refusals`], which is left when this is dropped.
+struct Place<'a>(&'a Refusals, Asked);
+
+impl Refusals {
+    fn asked(&self) -> MutexGuard<'_, BTreeSet<Asked>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place, unless the same call has it.
+    fn enter(&self, asked: Asked) -> Option<Place<'_>> {
+        self.asked().insert(asked.clone()).then(|| Place(self, asked))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.asked().remove(&self.1);
+    }
+}
+
 /// Puts on record that a key made a call that it may not make, before it is told so. Whoever shows no
-/// secret that ever was a key's leaves no trace in a book: nobody's book is concerned. Never changes the
-/// answer: what can't be put on record is logged.
+/// secret that is a key's leaves no trace in a book: nobody's book is concerned. Never changes the
+/// answer, and holds it for a second at most: a database that is away delays no refusal.
 pub(crate) async fn record(
     app: &AppState,
     context: &RequestContext,
@@ -50,21 +91,25 @@ pub(crate) async fn record(
     if !forbids(error) {
         return;
     }
+    let stream = StreamId::ApiKey(key_id);
     let command = RefuseCall {
         key_id,
         operation: format!("{} {}", operation.method, path.as_str()),
         code: error.code(),
     };
+    match app.ledger.current(stream).await.as_deref() {
+        Ok(State::ApiKey(key)) if !key.is_told(&command, app.now()) => (),
+        _ => return,
+    }
+    let asked = (key_id, command.operation.clone());
+    let Some(_place) = app.process.refusals.enter(asked) else { return };
     let request = LedgerRequest {
         command: Box::new(command),
         render: Box::new(|_view, _outcome| Answer::done()),
         meta: Meta { actor: key_id.to_string(), request_id: context.id.to_string(), key: None },
     };
-    if let Err(error) = app.ledger.execute(StreamId::ApiKey(key_id), request).await {
-        tracing::error!(
-            request.id = %context.id,
-            error = &error as &dyn std::error::Error,
-            "a refused call is not on record"
-        );
+    let executed = tokio::time::timeout(PATIENCE, app.ledger.execute(stream, request)).await;
+    if !matches!(executed, Ok(Ok(_))) {
+        tracing::warn!(request.id = %context.id, key.id = %key_id, "a refused call may not be on record");
     }
 }

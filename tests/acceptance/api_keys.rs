@@ -279,21 +279,26 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
+/// The checksum that a secret ends with.
+pub fn checksum(body: &str) -> String {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut rest = crc32(body.as_bytes());
+    let mut digits = [b'0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[(rest % 62) as usize];
+        rest /= 62;
+    }
+    digits.map(char::from).iter().collect()
+}
+
 #[tokio::test]
 async fn a_secret_ends_with_the_documented_checksum() {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let buyer = buyer().await;
     let test = buyer.create_key(&json!({"name": "sandbox", "environment": "test"})).await;
     for secret in [buyer.api.token().expect("a key"), text(&test, "secret")] {
         assert_eq!(secret.len(), 8 + 26 + 32 + 6, "{secret}");
         let (body, check) = secret.split_at(secret.len() - 6);
-        let mut rest = crc32(body.as_bytes());
-        let mut digits = [0_u8; 6];
-        for digit in digits.iter_mut().rev() {
-            *digit = DIGITS[(rest % 62) as usize];
-            rest /= 62;
-        }
-        assert_eq!(check.as_bytes(), digits, "{secret}");
+        assert_eq!(check, checksum(body), "{secret}");
         // One that was never minted is refused like any other that is not known.
         let last = if check.ends_with('A') { 'B' } else { 'A' };
         is_dead(&buyer, &format!("{}{last}", &secret[..secret.len() - 1])).await;

@@ -7,7 +7,7 @@ use crate::limits;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, header, request::Parts};
 use firsthand_adapters::secrets;
-use firsthand_domain::api_keys::{Scope, Scopes};
+use firsthand_domain::api_keys::{ApiKey, Scope, Scopes};
 use firsthand_domain::ids::{ApiKeyId, OrganizationId};
 use firsthand_domain::{Book, Environment, State, StreamId};
 use std::marker::PhantomData;
@@ -93,49 +93,80 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// A key whose secret was shown, whether or not it still works.
+struct Shown {
+    id: ApiKeyId,
+    environment: Environment,
+    secret_hash: String,
+    state: Arc<State>,
+}
+
+impl Shown {
+    fn key(&self) -> Result<&ApiKey, ApiError> {
+        match &*self.state {
+            State::ApiKey(key)
+                if key.environment == self.environment && key.knows(&self.secret_hash) =>
+            {
+                Ok(key)
+            }
+            _ => Err(ApiError::Unauthenticated),
+        }
+    }
+}
+
+/// Returns the key whose secret a request shows, and notes it for whoever refuses the request.
+async fn shown(parts: &Parts, app: &AppState) -> Result<Shown, ApiError> {
+    let secret = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
+    let environment = [Environment::Live, Environment::Test]
+        .into_iter()
+        .find(|environment| secret.starts_with(secrets::key_prefix(*environment)))
+        .ok_or(ApiError::Unauthenticated)?;
+    // The checksum is checked before anything is looked up.
+    let ulid = secrets::opens(secrets::key_prefix(environment), secret)
+        .ok_or(ApiError::Unauthenticated)?;
+    let id = ApiKeyId::new(ulid);
+    let state = app.ledger.current(StreamId::ApiKey(id)).await?;
+    let secret_hash = app.secrets.digest_hex("api-key", secret);
+    let shown = Shown { id, environment, secret_hash, state };
+    shown.key()?;
+    if let Some(context) = parts.extensions.get::<Arc<RequestContext>>() {
+        // Set once: a request is authorized once.
+        context.key.get_or_init(|| id);
+    }
+    Ok(shown)
+}
+
+/// Refuses a request to a route that no buyer's key opens; if it shows one, that is put on record.
+pub(super) async fn no_key_opens(parts: &Parts, app: &AppState, refusal: ApiError) -> ApiError {
+    drop(shown(parts, app).await);
+    refusal
+}
+
 impl<D: Demand> FromRequestParts<AppState> for Can<D> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        let secret = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
-        let environment = [Environment::Live, Environment::Test]
-            .into_iter()
-            .find(|environment| secret.starts_with(secrets::key_prefix(*environment)))
-            .ok_or(ApiError::Unauthenticated)?;
-        // The checksum is checked before anything is looked up.
-        let ulid = secrets::opens(secrets::key_prefix(environment), secret)
-            .ok_or(ApiError::Unauthenticated)?;
-        let key_id = ApiKeyId::new(ulid);
-        let state = app.ledger.current(StreamId::ApiKey(key_id)).await?;
-        let hash = app.secrets.digest_hex("api-key", secret);
-        let key = match &*state {
-            State::ApiKey(key) if key.environment == environment && key.knows(&hash) => key,
-            _ => return Err(ApiError::Unauthenticated),
-        };
-        let context = parts.extensions.get::<Arc<RequestContext>>();
-        // Set once: a request is authorized once.
-        if let Some(context) = context {
-            context.key.get_or_init(|| key_id);
-        }
-        if !key.opens(&hash, app.now()) {
+        let shown = shown(parts, app).await?;
+        let key = shown.key()?;
+        if !key.opens(&shown.secret_hash, app.now()) {
             return Err(ApiError::Unauthenticated);
         }
-        if let Some(context) = context {
+        if let Some(context) = parts.extensions.get::<Arc<RequestContext>>() {
             context.book.get_or_init(|| key.book());
         }
-        app.process.key_uses.note(key_id, key.book(), app.now());
-        limits::admit_key(app, parts, key_id, key.organization_id).await?;
+        app.process.key_uses.note(shown.id, key.book(), app.now());
+        limits::admit_key(app, parts, shown.id, key.organization_id).await?;
         if let Some(first) = D::ONE_OF.first()
             && !D::ONE_OF.iter().any(|scope| key.scopes.grants(*scope))
         {
             return Err(ApiError::ScopeMissing(first.as_str()));
         }
         Ok(Self {
-            key_id,
+            key_id: shown.id,
             organization_id: key.organization_id,
-            environment,
+            environment: shown.environment,
             scopes: key.scopes,
-            secret_hash: hash,
+            secret_hash: shown.secret_hash.clone(),
             demand: PhantomData,
         })
     }

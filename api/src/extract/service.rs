@@ -1,6 +1,6 @@
 //! Tokens of the worker and operator side.
 
-use super::can::bearer;
+use super::can::{bearer, no_key_opens};
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::limits;
@@ -23,7 +23,11 @@ impl FromRequestParts<AppState> for Operator {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
-        if is_operator(parts, app) { Ok(Self) } else { Err(ApiError::ServiceTokenNeeded) }
+        if is_operator(parts, app) {
+            Ok(Self)
+        } else {
+            Err(no_key_opens(parts, app, ApiError::ServiceTokenNeeded).await)
+        }
     }
 }
 
@@ -38,7 +42,7 @@ impl FromRequestParts<AppState> for ServiceToken {
         if app.limits.open_registration || is_operator(parts, app) {
             Ok(Self)
         } else {
-            Err(ApiError::ServiceTokenNeeded)
+            Err(no_key_opens(parts, app, ApiError::ServiceTokenNeeded).await)
         }
     }
 }
@@ -57,8 +61,9 @@ impl FromRequestParts<AppState> for WorkerAuth {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers).ok_or(ApiError::Unauthenticated)?;
-        let ulid =
-            secrets::opens(secrets::WORKER_PREFIX, token).ok_or(ApiError::Unauthenticated)?;
+        let Some(ulid) = secrets::opens(secrets::WORKER_PREFIX, token) else {
+            return Err(no_key_opens(parts, app, ApiError::Unauthenticated).await);
+        };
         let id = WorkerId::new(ulid);
         let state = app.ledger.current(StreamId::Worker(id)).await?;
         let hash = app.secrets.digest_hex("worker-token", token);

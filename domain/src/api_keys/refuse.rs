@@ -9,10 +9,10 @@ use crate::time::Span;
 
 /// How long the same refusal of the same key is not put on record again: who knocks a thousand times a
 /// second must not fill the trail of others' deeds.
-pub const REFUSAL_PAUSE: Span = Span::minutes(1);
+pub const REFUSAL_PAUSE: Span = Span::hours(1);
 
 /// Puts on record that a key made a call that it may not make. The same refusal within
-/// [`REFUSAL_PAUSE`] changes nothing.
+/// [`REFUSAL_PAUSE`] changes nothing; of a key that no longer works, every refusal is the same.
 #[derive(Debug, Clone)]
 pub struct RefuseCall {
     /// The key. It need not work any more.
@@ -40,12 +40,7 @@ impl Command for RefuseCall {
 
     fn decide(&self, view: &dyn View, context: &Context) -> Result<Changes, Rejection> {
         let key = decision::api_key(view, self.key_id)?;
-        let again = key.refused.iter().any(|refused| {
-            refused.operation == self.operation
-                && refused.code == self.code
-                && refused.at.after(REFUSAL_PAUSE) > context.now
-        });
-        if again {
+        if key.is_told(self, context.now) {
             return Ok(Changes::none());
         }
         let refused = ApiKeyCallRefused {

@@ -1,7 +1,7 @@
 //! An API key's state.
 
 use super::events::{ApiKeyCallRefused, ApiKeyEvent};
-use super::refuse::REFUSAL_PAUSE;
+use super::refuse::{REFUSAL_PAUSE, RefuseCall};
 use super::scopes::Scopes;
 use crate::ids::{Book, Environment, OrganizationId};
 use crate::state::Aggregate;
@@ -65,7 +65,18 @@ impl ApiKey {
         self.exists() && self.revoked_at.is_none() && self.expires_at.is_none_or(|end| end > now)
     }
 
-    /// Says whether a secret with that keyed hash opened the key once, whether or not it still does.
+    /// Says whether a refused call need not be put on record: the same is, less than
+    /// [`REFUSAL_PAUSE`] ago.
+    pub fn is_told(&self, call: &RefuseCall, now: Timestamp) -> bool {
+        self.refused.iter().any(|told| {
+            told.code == call.code
+                && (told.operation == call.operation || !self.active(now))
+                && told.at.after(REFUSAL_PAUSE) > now
+        })
+    }
+
+    /// Says whether a secret with that keyed hash is the key's, or one that was rotated out and not yet
+    /// forgotten, whether or not it still opens the key.
     pub fn knows(&self, secret_hash: &str) -> bool {
         self.exists()
             && (self.secret_hash == secret_hash

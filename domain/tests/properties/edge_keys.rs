@@ -129,7 +129,7 @@ fn another_organization_s_key_does_not_exist() {
 }
 
 #[test]
-fn the_same_refusal_is_on_record_once_a_minute_even_of_a_key_that_has_ended() {
+fn the_same_refusal_is_on_record_once_an_hour_and_any_of_a_key_that_has_ended() {
     let (mut shop, id) = shop();
     let other = create(&mut shop, &[Scope::KeysManage]);
     let began = shop.world.now;
@@ -140,20 +140,23 @@ fn the_same_refusal_is_on_record_once_a_minute_even_of_a_key_that_has_ended() {
         shop.world.run(&command).unwrap();
         shop.world.log().len() - before
     };
-    let minute = began.after(REFUSAL_PAUSE).micros() - began.micros();
+    let hour = began.after(REFUSAL_PAUSE).micros() - began.micros();
     assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", 0), 1);
-    assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", minute - 1), 0);
-    assert_eq!(told(&mut shop, "GET /v1/me", "scope_missing", minute - 1), 1);
-    assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", minute - 1), 1);
-    assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", minute), 1);
-    assert_eq!(key(&shop, id).refused.len(), 3, "what is a minute old is forgotten");
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", hour - 1), 0);
+    assert_eq!(told(&mut shop, "GET /v1/me", "scope_missing", hour - 1), 1);
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", hour - 1), 1);
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", hour), 1);
+    assert_eq!(key(&shop, id).refused.len(), 3, "what is an hour old is forgotten");
     revoke(&mut shop, id, &[other], false).unwrap();
-    assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", 3 * minute), 1);
+    assert_eq!(told(&mut shop, "GET /v1/files", "authentication_error", hour), 0);
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", 3 * hour), 1);
+    assert_eq!(told(&mut shop, "GET /v1/me", "authentication_error", 4 * hour - 1), 0);
+    assert_eq!(told(&mut shop, "GET /v1/me", "authentication_error", 4 * hour), 1);
     assert_eq!(key(&shop, id).refused.len(), 1);
 }
 
 #[test]
-fn a_key_knows_every_secret_that_it_had_whether_or_not_it_still_opens() {
+fn a_key_knows_its_secret_and_those_rotated_out_until_the_rotation_after_their_end() {
     let (mut shop, id) = shop();
     let other = create(&mut shop, &[Scope::KeysManage]);
     rotate(&mut shop, id).unwrap();
@@ -164,4 +167,8 @@ fn a_key_knows_every_secret_that_it_had_whether_or_not_it_still_opens() {
     }
     assert!(!key(&shop, id).knows("third secret"));
     assert!(!ApiKey::default().knows(""), "a key that was never created knows nothing");
+    rotate(&mut shop, other).unwrap();
+    shop.world.now = later;
+    rotate(&mut shop, other).unwrap();
+    assert_eq!(key(&shop, other).previous.len(), 1, "what has ended before is forgotten");
 }
