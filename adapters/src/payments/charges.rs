@@ -1,6 +1,6 @@
 //! Charges of cards that were left with the payment provider.
 
-use super::client::{Account, Payment, PaymentError, payment};
+use super::client::{Account, Payment, PaymentError, Standing, payment};
 use hyper::Method;
 use url::form_urlencoded::Serializer;
 
@@ -37,7 +37,7 @@ impl Account {
         payment(&self.send(Method::POST, "/v1/payment_intents", key, &form).await?)
     }
 
-    /// Returns the payment of a purchase among those of the customer, if there is one: the one that
+    /// Returns the payment of a purchase among those of the customer, if something came of one: the one that
     /// succeeded, else one that is being processed, else one that failed. Asks for those that were made at
     /// `since` or later, in seconds since the epoch.
     ///
@@ -52,17 +52,19 @@ impl Account {
             .append_pair("customer", &charge.customer)
             .append_pair("created[gte]", &since.to_string())
             .finish();
-        let mut best: Option<Payment> = None;
-        for object in self.list(&format!("/v1/payment_intents?{query}")).await? {
-            let found = payment(&object)?;
-            if found.purchase_id.as_deref() != Some(&charge.purchase_id) {
-                continue;
-            }
-            let worth = |payment: &Payment| (payment.succeeded, payment.failed.is_none());
-            if best.as_ref().is_none_or(|best| worth(&found) > worth(best)) {
-                best = Some(found);
-            }
-        }
-        Ok(best)
+        let listed = match self.list(&format!("/v1/payment_intents?{query}")).await {
+            // A customer who does not exist has paid nothing.
+            Err(error) if error.verdict() == Some("resource_missing") => return Ok(None),
+            listed => listed?,
+        };
+        let listed = listed.iter().map(payment).collect::<Result<Vec<_>, _>>()?;
+        let worth = |payment: &Payment| match payment.standing {
+            Standing::Succeeded => 3,
+            Standing::Processing => 2,
+            Standing::Failed(_) => 1,
+            Standing::Unfinished => 0,
+        };
+        let own = |found: &Payment| found.purchase_id.as_deref() == Some(&charge.purchase_id);
+        Ok(listed.into_iter().filter(|found| own(found) && worth(found) > 0).max_by_key(worth))
     }
 }

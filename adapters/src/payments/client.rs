@@ -97,15 +97,27 @@ pub struct CheckoutSession {
     pub expires_at: Timestamp,
 }
 
+/// What came of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The money came.
+    Succeeded,
+    /// The money may come.
+    Processing,
+    /// It is being confirmed, or never will be: the request that made it knows.
+    Unfinished,
+    /// Nothing comes of it, for this reason. So it is with one that waits for somebody to authenticate: nobody
+    /// is there.
+    Failed(String),
+}
+
 /// A payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     /// The provider's id.
     pub id: String,
-    /// Whether it succeeded.
-    pub succeeded: bool,
-    /// Why nothing comes of it; `None` if it succeeded or is being processed.
-    pub failed: Option<String>,
+    /// What came of it.
+    pub standing: Standing,
     /// What was received, in cents.
     pub amount: i64,
     /// The purchase that it was made for.
@@ -141,15 +153,16 @@ pub(super) fn need(object: &Value, name: &str) -> Result<String, PaymentError> {
     text(object, name).ok_or_else(|| unreachable(format!("its answer has no {name}")))
 }
 
-/// Returns why a payment came to nothing, if it did. Nobody is there to confirm or to authenticate one that
-/// waits for it.
-fn failure(object: &Value) -> Option<String> {
-    let status = text(object, "status")?;
-    if matches!(status.as_str(), "succeeded" | "processing") {
-        return None;
-    }
+fn standing(object: &Value) -> Standing {
+    let status = text(object, "status").unwrap_or_default();
     let error = object.get("last_payment_error").unwrap_or(&Value::Null);
-    Some(text(error, "decline_code").or_else(|| text(error, "code")).unwrap_or(status))
+    let code = text(error, "decline_code").or_else(|| text(error, "code"));
+    match (status.as_str(), code) {
+        ("succeeded", _) => Standing::Succeeded,
+        ("processing", _) => Standing::Processing,
+        ("requires_confirmation", _) | ("requires_payment_method", None) => Standing::Unfinished,
+        (_, code) => Standing::Failed(code.unwrap_or(status)),
+    }
 }
 
 pub(super) fn payment(object: &Value) -> Result<Payment, PaymentError> {
@@ -157,8 +170,7 @@ pub(super) fn payment(object: &Value) -> Result<Payment, PaymentError> {
     let kept = text(object, "setup_future_usage").is_some_and(|usage| usage == "off_session");
     Ok(Payment {
         id: need(object, "id")?,
-        succeeded: text(object, "status").is_some_and(|status| status == "succeeded"),
-        failed: failure(object),
+        standing: standing(object),
         amount: object.get("amount_received").and_then(Value::as_i64).unwrap_or(0),
         purchase_id: object.get("metadata").and_then(|metadata| text(metadata, "purchase_id")),
         card: card.filter(|_card| kept),
@@ -345,29 +357,21 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_payment_has_succeeded_or_is_processed_or_nothing_comes_of_it() {
-        for (status, error, succeeded, failed) in [
-            ("succeeded", Value::Null, true, None),
-            ("processing", Value::Null, false, None),
-            ("requires_action", Value::Null, false, Some("requires_action")),
-            ("canceled", Value::Null, false, Some("canceled")),
-            ("requires_payment_method", Value::Null, false, Some("requires_payment_method")),
-            (
-                "requires_payment_method",
-                json!({"code": "card_declined", "decline_code": "insufficient_funds"}),
-                false,
-                Some("insufficient_funds"),
-            ),
-            (
-                "requires_payment_method",
-                json!({"code": "expired_card"}),
-                false,
-                Some("expired_card"),
-            ),
+    fn a_payment_stands_as_its_status_and_its_error_say() {
+        let failed = |code: &str| Standing::Failed(code.to_owned());
+        let refused = json!({"code": "card_declined", "decline_code": "insufficient_funds"});
+        for (status, error, expected) in [
+            ("succeeded", Value::Null, Standing::Succeeded),
+            ("processing", Value::Null, Standing::Processing),
+            ("requires_confirmation", Value::Null, Standing::Unfinished),
+            ("requires_payment_method", Value::Null, Standing::Unfinished),
+            ("requires_payment_method", refused, failed("insufficient_funds")),
+            ("requires_payment_method", json!({"code": "expired_card"}), failed("expired_card")),
+            ("requires_action", Value::Null, failed("requires_action")),
+            ("canceled", Value::Null, failed("canceled")),
         ] {
             let object = json!({"id": "pi_1", "status": status, "last_payment_error": error});
-            let read = payment(&object).unwrap();
-            assert_eq!((read.succeeded, read.failed.as_deref()), (succeeded, failed), "{object}");
+            assert_eq!(payment(&object).unwrap().standing, expected, "{object}");
         }
     }
 

@@ -9,7 +9,7 @@ pub mod signature;
 mod transfers;
 
 pub use charges::Charge;
-pub use client::{Account, CheckoutSession, NewSession, Payment, PaymentError};
+pub use client::{Account, CheckoutSession, NewSession, Payment, PaymentError, Standing};
 pub use settlements::{BalanceTransaction, BankPayout, Source};
 pub use transfers::{NewTransfer, Transfer};
 

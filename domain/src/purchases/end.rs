@@ -9,6 +9,9 @@ use crate::ids::{Book, PurchaseId, StreamId};
 use crate::organizations::{AutoTopUp, OrganizationAutoTopUpChanged, OrganizationEvent};
 use crate::rejection::Rejection;
 
+/// The code of a top-up that the buyer switched off before it was charged: no failure of his card.
+pub const SWITCHED_OFF: &str = "switched_off";
+
 /// Ends a purchase that was not paid. A third top-up that fails in a row switches the automatic
 /// top-up off. Does nothing if the purchase has ended or was paid.
 #[derive(Debug, Clone)]
@@ -40,10 +43,11 @@ impl Command for EndPurchase {
         if account.top_ups.under_way != Some(self.purchase_id) {
             return Ok(changes);
         }
+        let counted = u32::from(self.code != SWITCHED_OFF);
         let failed = CreditsTopUpFailed {
             purchase_id: self.purchase_id,
             code: self.code.clone(),
-            failures: account.top_ups.failures.saturating_add(1),
+            failures: account.top_ups.failures.saturating_add(counted),
             at: context.now,
         };
         let failures = failed.failures;

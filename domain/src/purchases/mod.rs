@@ -12,7 +12,7 @@ mod state;
 mod top_up;
 
 pub use complete::{CompletePurchase, Paid};
-pub use end::EndPurchase;
+pub use end::{EndPurchase, SWITCHED_OFF};
 pub use events::{
     PurchaseEnded, PurchaseEvent, PurchaseKind, PurchaseOpened, PurchasePaid, PurchaseReversed,
     PurchaseSessionCreated,

@@ -8,7 +8,7 @@ use firsthand_domain::ids::{LotId, PurchaseId};
 use firsthand_domain::organizations::{ChangeSettings, SettingsChange};
 use firsthand_domain::purchases::{
     CompletePurchase, EndPurchase, OpenPurchase, Paid, Purchase, PurchaseStatus, ReversePurchase,
-    pack,
+    SWITCHED_OFF, pack,
 };
 use firsthand_domain::time::Span;
 use firsthand_domain::{Cents, Event, Rejection, State, StreamId};
@@ -260,6 +260,19 @@ fn a_hold_below_the_threshold_begins_one_top_up_until_that_has_ended() {
     let paid = shop.pay(first, 2_500);
     assert!(names(&paid).contains(&"credits.auto_topped_up"));
     assert_eq!((shop.available(), shop.account().top_ups.under_way), (600 + 2_625, None));
+}
+
+#[test]
+fn a_top_up_that_is_switched_off_before_its_charge_is_no_failure_of_the_card() {
+    let mut shop = Shop::poor();
+    shop.buy(1_000);
+    shop.top_up(900, 2_500);
+    shop.create(asks(200, 1, 1));
+    let purchase_id = shop.account().top_ups.under_way.unwrap();
+    let ended = shop.world.run(&EndPurchase { purchase_id, code: SWITCHED_OFF.to_owned() });
+    assert_eq!(names(&ended), ["purchase.ended", "credits.top_up_failed"]);
+    let top_ups = shop.account().top_ups;
+    assert_eq!((top_ups.under_way, top_ups.failures), (None, 0));
 }
 
 #[test]

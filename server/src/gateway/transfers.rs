@@ -69,7 +69,7 @@ pub(super) async fn list(
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    let kind = ("transfer", "/v1/transfers");
+    let kind = ("tr_", "/v1/transfers");
     objects(&gateway, &headers, kind, ("transfer_group", query.get("transfer_group")))
 }
 

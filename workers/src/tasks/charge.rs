@@ -3,9 +3,12 @@
 use super::report;
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::ids::mint;
-use firsthand_adapters::payments::{Account, Charge, Payment, PaymentError};
+use firsthand_adapters::payments::{Account, Charge, Payment, PaymentError, Standing};
+use firsthand_domain::credits::Card;
 use firsthand_domain::ids::{LotId, PurchaseId};
-use firsthand_domain::purchases::{CompletePurchase, EndPurchase, Paid, Purchase, PurchaseStatus};
+use firsthand_domain::purchases::{
+    CompletePurchase, EndPurchase, Paid, Purchase, PurchaseStatus, SWITCHED_OFF,
+};
 use firsthand_domain::{Book, Cents, State, StreamId};
 use firsthand_eventstore::read;
 use firsthand_eventstore::tasks::LeasedTask;
@@ -53,6 +56,21 @@ pub(super) fn booking(
     }
 }
 
+/// Returns the card that a top-up charges. One that was opened before purchases kept theirs has its
+/// book's.
+async fn card(context: &WorkerContext, purchase: &Purchase) -> Result<Option<Card>, Trouble> {
+    if purchase.card.is_some() {
+        return Ok(purchase.card.clone());
+    }
+    let store = context.ledger.store();
+    let stream = purchase.book.stream();
+    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
+    Ok(match rows.into_iter().next().map(|row| row.state) {
+        Some(State::Credits(account)) => account.card,
+        _ => None,
+    })
+}
+
 /// Returns the payment that an earlier attempt made, if one did: the provider forgets its idempotency
 /// keys after a day, and an outage may be longer. A refusal to tell says nothing of the money.
 async fn earlier(
@@ -81,7 +99,7 @@ async fn wanted(context: &WorkerContext, book: Book) -> Result<bool, Trouble> {
 /// changes.
 async fn charge(account: &Account, charge: &Charge) -> Result<Payment, PaymentError> {
     let made = account.charge(charge).await?;
-    if made.succeeded {
+    if made.standing == Standing::Succeeded {
         return Ok(made);
     }
     let unread = |error: PaymentError| PaymentError::Unreachable(error.to_string());
@@ -102,7 +120,7 @@ pub(super) async fn perform(
     }
     let stream = StreamId::Purchase(id);
     let end = |code: String| EndPurchase { purchase_id: id, code };
-    let Some(card) = purchase.card else {
+    let Some(card) = card(context, &purchase).await? else {
         return report(context, task, stream, end("no_card".to_owned())).await;
     };
     let request = Charge {
@@ -115,17 +133,21 @@ pub(super) async fn perform(
     let outcome = match earlier(account, &request, id).await? {
         Some(payment) => Ok(payment),
         None if !wanted(context, purchase.book).await? => {
-            return report(context, task, stream, end("switched_off".to_owned())).await;
+            return report(context, task, stream, end(SWITCHED_OFF.to_owned())).await;
         }
         None => charge(account, &request).await,
     };
     match outcome {
-        Ok(payment) if payment.succeeded => {
-            let booking = booking(context, id, &payment.id, payment.amount, None);
-            report(context, task, stream, booking).await
-        }
-        Ok(Payment { failed: Some(code), .. }) => report(context, task, stream, end(code)).await,
-        Ok(payment) => Err(Trouble::Retry(format!("{} is not settled yet", payment.id))),
+        Ok(payment) => match payment.standing {
+            Standing::Succeeded => {
+                let booking = booking(context, id, &payment.id, payment.amount, None);
+                report(context, task, stream, booking).await
+            }
+            Standing::Failed(code) => report(context, task, stream, end(code)).await,
+            Standing::Processing | Standing::Unfinished => {
+                Err(Trouble::Retry(format!("{} is not settled yet", payment.id)))
+            }
+        },
         Err(error) => {
             let Some(code) = error.verdict() else {
                 return Err(Trouble::Retry(error.to_string()));
