@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long an answer waits for its refusal to be put on record.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a request asks for, without its ids: `POST /v1/jobs/{id}/cancel`.
 #[derive(Debug)]
@@ -59,28 +59,54 @@ type Asked = (ApiKeyId, String);
 pub struct Refusals(Mutex<BTreeSet<Asked>>);
 
 /// A call's place among [`Refusals`], which is left when this is dropped.
-struct Place<'a>(&'a Refusals, Asked);
+struct Place(AppState, Asked);
 
 impl Refusals {
     fn asked(&self) -> MutexGuard<'_, BTreeSet<Asked>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl Place {
     /// Takes a place, unless the same call has it.
-    fn enter(&self, asked: Asked) -> Option<Place<'_>> {
-        self.asked().insert(asked.clone()).then(|| Place(self, asked))
+    fn take(app: &AppState, asked: Asked) -> Option<Self> {
+        let free = app.process.refusals.asked().insert(asked.clone());
+        free.then(|| Self(app.clone(), asked))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.asked().remove(&self.1);
+        self.0.process.refusals.asked().remove(&self.1);
     }
+}
+
+/// Executes a command and keeps its place until the log has answered, whoever still waits for it.
+async fn execute(app: &AppState, command: RefuseCall, request_id: String) {
+    let key_id = command.key_id;
+    let stream = StreamId::ApiKey(key_id);
+    match app.ledger.current(stream).await.as_deref() {
+        Ok(State::ApiKey(key)) if !key.is_told(&command, app.now()) => (),
+        _ => return,
+    }
+    let Some(place) = Place::take(app, (key_id, command.operation.clone())) else { return };
+    let request = LedgerRequest {
+        command: Box::new(command),
+        render: Box::new(|_view, _outcome| Answer::done()),
+        meta: Meta { actor: key_id.to_string(), request_id, key: None },
+    };
+    let work = app.tracker.spawn(async move {
+        if let Err(error) = place.0.ledger.execute(stream, request).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(key.id = %key_id, error, "a refused call is not on record");
+        }
+    });
+    drop(work.await);
 }
 
 /// Puts on record that a key made a call that it may not make, before it is told so. Whoever shows no
 /// secret that is a key's leaves no trace in a book: nobody's book is concerned. Never changes the
-/// answer, and holds it for a second at most: a database that is away delays no refusal.
+/// answer, and holds it for a second at most, however long the log takes.
 pub(crate) async fn record(
     app: &AppState,
     context: &RequestContext,
@@ -91,25 +117,12 @@ pub(crate) async fn record(
     if !forbids(error) {
         return;
     }
-    let stream = StreamId::ApiKey(key_id);
     let command = RefuseCall {
         key_id,
         operation: format!("{} {}", operation.method, path.as_str()),
         code: error.code(),
     };
-    match app.ledger.current(stream).await.as_deref() {
-        Ok(State::ApiKey(key)) if !key.is_told(&command, app.now()) => (),
-        _ => return,
-    }
-    let asked = (key_id, command.operation.clone());
-    let Some(_place) = app.process.refusals.enter(asked) else { return };
-    let request = LedgerRequest {
-        command: Box::new(command),
-        render: Box::new(|_view, _outcome| Answer::done()),
-        meta: Meta { actor: key_id.to_string(), request_id: context.id.to_string(), key: None },
-    };
-    let executed = tokio::time::timeout(PATIENCE, app.ledger.execute(stream, request)).await;
-    if !matches!(executed, Ok(Ok(_))) {
-        tracing::warn!(request.id = %context.id, key.id = %key_id, "a refused call may not be on record");
-    }
+    let executed = execute(app, command, context.id.to_string());
+    // Who waits no longer leaves the work to itself.
+    let _waited = tokio::time::timeout(PATIENCE, executed).await;
 }

@@ -4,6 +4,7 @@ use crate::app::AppState;
 use crate::context::RequestContext;
 use crate::error::ApiError;
 use crate::limits;
+use crate::refusals;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderMap, header, request::Parts};
 use firsthand_adapters::secrets;
@@ -138,7 +139,7 @@ async fn shown(parts: &Parts, app: &AppState) -> Result<Shown, ApiError> {
 
 /// Refuses a request to a route that no buyer's key opens; if it shows one, that is put on record.
 pub(super) async fn no_key_opens(parts: &Parts, app: &AppState, refusal: ApiError) -> ApiError {
-    drop(shown(parts, app).await);
+    let _shown = tokio::time::timeout(refusals::PATIENCE, shown(parts, app)).await;
     refusal
 }
 

@@ -68,9 +68,11 @@ impl ApiKey {
     /// Says whether a refused call need not be put on record: the same is, less than
     /// [`REFUSAL_PAUSE`] ago.
     pub fn is_told(&self, call: &RefuseCall, now: Timestamp) -> bool {
+        let end = [self.revoked_at, self.expires_at].into_iter().flatten().min();
+        let ended = |at: Timestamp| end.is_some_and(|end| end <= at);
         self.refused.iter().any(|told| {
             told.code == call.code
-                && (told.operation == call.operation || !self.active(now))
+                && (ended(told.at) || told.operation == call.operation && !ended(now))
                 && told.at.after(REFUSAL_PAUSE) > now
         })
     }

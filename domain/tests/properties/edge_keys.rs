@@ -148,6 +148,7 @@ fn the_same_refusal_is_on_record_once_an_hour_and_any_of_a_key_that_has_ended() 
     assert_eq!(told(&mut shop, "GET /v1/jobs", "scope_missing", hour), 1);
     assert_eq!(key(&shop, id).refused.len(), 3, "what is an hour old is forgotten");
     revoke(&mut shop, id, &[other], false).unwrap();
+    assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", hour), 1, "the first since");
     assert_eq!(told(&mut shop, "GET /v1/files", "authentication_error", hour), 0);
     assert_eq!(told(&mut shop, "GET /v1/jobs", "authentication_error", 3 * hour), 1);
     assert_eq!(told(&mut shop, "GET /v1/me", "authentication_error", 4 * hour - 1), 0);
