@@ -1,6 +1,6 @@
 //! Charge: pay an automatic top-up with the card that was left with the payment provider.
 
-use super::report;
+use super::{report, state};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::ids::mint;
 use firsthand_adapters::payments::{Account, Charge, Payment, PaymentError, Standing};
@@ -10,7 +10,6 @@ use firsthand_domain::purchases::{
     CompletePurchase, EndPurchase, Paid, Purchase, PurchaseStatus, SWITCHED_OFF,
 };
 use firsthand_domain::{Book, Cents, State, StreamId};
-use firsthand_eventstore::read;
 use firsthand_eventstore::tasks::LeasedTask;
 
 /// How far the provider's clock may be behind ours.
@@ -21,10 +20,7 @@ pub(super) async fn purchase(
     context: &WorkerContext,
     id: PurchaseId,
 ) -> Result<Option<Purchase>, Trouble> {
-    let store = context.ledger.store();
-    let stream = StreamId::Purchase(id);
-    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
-    Ok(match rows.into_iter().next().map(|row| row.state) {
+    Ok(match state(context, StreamId::Purchase(id)).await? {
         Some(State::Purchase(purchase)) if purchase.exists() => Some(*purchase),
         _ => None,
     })
@@ -62,10 +58,7 @@ async fn card(context: &WorkerContext, purchase: &Purchase) -> Result<Option<Car
     if purchase.card.is_some() {
         return Ok(purchase.card.clone());
     }
-    let store = context.ledger.store();
-    let stream = purchase.book.stream();
-    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
-    Ok(match rows.into_iter().next().map(|row| row.state) {
+    Ok(match state(context, purchase.book.stream()).await? {
         Some(State::Credits(account)) => account.card,
         _ => None,
     })
@@ -86,10 +79,7 @@ async fn earlier(
 /// Says whether the buyer still wants to be topped up.
 async fn wanted(context: &WorkerContext, book: Book) -> Result<bool, Trouble> {
     let Book::Organization(id, _) = book else { return Ok(false) };
-    let store = context.ledger.store();
-    let stream = StreamId::Organization(id);
-    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
-    Ok(match rows.into_iter().next().map(|row| row.state) {
+    Ok(match state(context, StreamId::Organization(id)).await? {
         Some(State::Organization(organization)) => organization.settings.auto_top_up.enabled,
         _ => false,
     })

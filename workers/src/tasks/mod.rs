@@ -80,9 +80,14 @@ async fn states(
     Ok(rows.into_iter().map(|row| (row.stream, row.state)).collect())
 }
 
+/// Reads the committed state of a stream; `None` if it has none.
+async fn state(context: &WorkerContext, stream: StreamId) -> Result<Option<State>, Trouble> {
+    Ok(states(context, &[stream]).await?.into_iter().next().map(|(_, state)| state))
+}
+
 async fn submission(context: &WorkerContext, id: SubmissionId) -> Result<Submission, Trouble> {
-    match states(context, &[StreamId::Submission(id)]).await?.into_iter().next() {
-        Some((_, State::Submission(submission))) => Ok(*submission),
+    match state(context, StreamId::Submission(id)).await? {
+        Some(State::Submission(submission)) => Ok(*submission),
         _ => Err(Trouble::Dead(format!("{id} does not exist"))),
     }
 }

@@ -1,12 +1,11 @@
 //! Payout: have the payment provider transfer what is on its way to a worker.
 
-use super::report;
+use super::{report, state};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::payments::{Account, NewTransfer, PaymentError, Transfer};
 use firsthand_domain::ids::PayoutId;
 use firsthand_domain::payouts::{CompletePayout, FailPayout, Payout, PayoutStatus};
 use firsthand_domain::{State, StreamId};
-use firsthand_eventstore::read;
 use firsthand_eventstore::tasks::LeasedTask;
 
 /// Returns a payout that was opened.
@@ -14,10 +13,7 @@ pub(super) async fn payout(
     context: &WorkerContext,
     id: PayoutId,
 ) -> Result<Option<Payout>, Trouble> {
-    let store = context.ledger.store();
-    let stream = StreamId::Payout(id);
-    let rows = read::states(store, store.part_of(stream), &[stream]).await?;
-    Ok(match rows.into_iter().next().map(|row| row.state) {
+    Ok(match state(context, StreamId::Payout(id)).await? {
         Some(State::Payout(payout)) if payout.exists() => Some(*payout),
         _ => None,
     })
