@@ -38,8 +38,8 @@ pub(crate) struct Options {
     /// Over how many books the spread load goes, with one job each.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     books: u32,
-    /// Approvals under way at once.
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4_000))]
+    /// Approvals under way at once: as many as one batch of the writer takes.
+    #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u16).range(1..=4_000))]
     in_flight: u16,
     /// How long each pgbench runs.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]

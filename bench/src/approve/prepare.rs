@@ -47,8 +47,9 @@ impl Work {
     }
 }
 
+/// As the product mints them: by time, which is also where an index gets them.
 fn new_id() -> Ulid {
-    Ulid(rand::random())
+    firsthand_adapters::ids::mint(firsthand_adapters::clock::system())
 }
 
 /// Prepares the work. The submissions come in the order in which they should be approved: job by job
