@@ -8,8 +8,8 @@ const FRACTION_BITS: u32 = 10;
 const RANDOM_BITS: u32 = 80 - FRACTION_BITS;
 
 /// Mints a ULID: 48 bits of milliseconds, 10 of their fraction to the microsecond, 70 of randomness.
-/// Ids are how lists are ordered: two that are made one after the other come in that order, however
-/// short the time between them (RFC 9562, section 6.2, method 3).
+/// Ids are how lists are ordered: two that are made a microsecond or more apart come in that order
+/// (RFC 9562, section 6.2, method 3).
 pub fn mint(now: Timestamp) -> Ulid {
     let micros = u64::try_from(now.micros()).unwrap_or(0);
     let fraction = u128::from(((micros % 1_000) << FRACTION_BITS) / 1_000);
