@@ -6,6 +6,7 @@ use crate::key_uses::KeyUses;
 use crate::limits::{Limiter, Rates};
 use crate::refusals::Refusals;
 use crate::streams::OpenStreams;
+use crate::worker::DailyCaps;
 use firsthand_adapters::outbound::Connector;
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::secrets::Secrets;
@@ -42,8 +43,10 @@ pub struct Limits {
     pub phone_sender: PhoneSender,
     /// Whether workers register without the operator's token.
     pub open_registration: bool,
-    /// Submissions that a worker may begin each day (spec section 11).
-    pub submissions_per_day: i64,
+    /// Submissions that a worker may begin each day.
+    pub submissions_per_day: DailyCaps,
+    /// Whether a job is there for workers of higher tiers first (spec section 11).
+    pub priority_windows: bool,
     /// How many requests are answered; `None` for any number.
     pub rates: Option<Rates>,
 }

@@ -342,6 +342,9 @@ impl ApiError {
             Self::Rejected(Rejection::InsufficientEarnings { requested, available }) => {
                 vec![json!({"requested_cents": requested, "available_cents": available})]
             }
+            Self::Rejected(Rejection::NotOpenYet { opens_at }) => {
+                vec![json!({"opens_at": opens_at})]
+            }
             Self::Rejected(Rejection::PayoutInFlight { payout_id }) => {
                 vec![json!({"payout_id": payout_id})]
             }
@@ -415,6 +418,9 @@ fn rejected(rejection: &Rejection) -> Row {
             row(S::FORBIDDEN, "free_tier_job_limit", "free_tier_job_limit", rejection.to_string())
         }
         Rejection::JobNotActive { .. } => conflict("job_not_active"),
+        Rejection::NotOpenYet { .. } => {
+            row(S::FORBIDDEN, "authorization_error", "not_open_yet", rejection.to_string())
+        }
         Rejection::JobFull => conflict("job_full"),
         Rejection::TooManyWorkers => conflict("too_many_workers"),
         Rejection::AlreadyAccepted => conflict("already_accepted"),

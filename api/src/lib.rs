@@ -28,6 +28,7 @@ pub use key_uses::KeyUses;
 pub use limits::{Limiter, Rates};
 pub use refusals::Refusals;
 pub use streams::OpenStreams;
+pub use worker::DailyCaps;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -39,6 +39,12 @@ pub enum Rejection {
         /// The job's public status.
         status: &'static str,
     },
+    /// The job is there for workers of higher tiers first.
+    #[error("the job opens to you at {opens_at}")]
+    NotOpenYet {
+        /// When it opens to this worker.
+        opens_at: Timestamp,
+    },
     /// Every slot of the job is taken.
     #[error("the job has no free slot")]
     JobFull,
@@ -180,6 +186,7 @@ impl Rejection {
     pub fn transient(&self) -> bool {
         match self {
             Self::InsufficientCredits { .. }
+            | Self::NotOpenYet { .. }
             | Self::JobFull
             | Self::TooManyWorkers
             | Self::FreeTierJobLimit

@@ -13,6 +13,9 @@ pub struct Timestamp(i64);
 pub struct Span(i64);
 
 impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
     /// A span of whole milliseconds.
     pub const fn milliseconds(milliseconds: i64) -> Self {
         Self(milliseconds.saturating_mul(1_000))

@@ -2,6 +2,7 @@
 
 use crate::rates::FIGURES;
 use anyhow::{Context, Result, bail};
+use firsthand_api::DailyCaps;
 use firsthand_domain::time::Span;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -92,8 +93,12 @@ pub(crate) struct Config {
     pub earnings_hold_seconds: Setting,
     /// How long after a sandbox job was created its simulated worker comes, in milliseconds.
     pub sandbox_delay_ms: Setting,
-    /// Submissions that a worker may begin each day.
+    /// Submissions that a worker may begin each day, up to bronze.
     pub submissions_per_day: Setting,
+    /// The same from silver on.
+    pub submissions_per_day_silver: Setting,
+    /// `on` or `off`; on under `serve` and off elsewhere if it is not set.
+    pub priority_windows: Setting,
     /// Where buyers reach this service; without one, where it listens.
     pub public_url: Setting,
     /// Stripe's API.
@@ -118,6 +123,8 @@ const RETRIES: &str = "0,60000,300000,1800000,7200000,28800000";
 const EARNINGS_HOLD: &str = "172800";
 /// Spec section 11.
 const SUBMISSIONS_PER_DAY: &str = "50";
+/// Spec section 11.
+const SUBMISSIONS_PER_DAY_SILVER: &str = "100";
 /// The longest that earnings may be held: 90 days.
 const LONGEST_HOLD: i64 = 7_776_000;
 
@@ -217,6 +224,13 @@ impl Config {
                 None,
                 Some(SUBMISSIONS_PER_DAY),
             ),
+            submissions_per_day_silver: sources.find(
+                "submissions_per_day_silver",
+                None,
+                None,
+                Some(SUBMISSIONS_PER_DAY_SILVER),
+            ),
+            priority_windows: find("priority_windows", None),
             public_url: find("public_url", None),
             stripe_api_url: sources.find("stripe_api_url", None, None, Some(STRIPE)),
             stripe_live_secret_key: find("stripe_live_secret_key", None),
@@ -231,6 +245,7 @@ impl Config {
         config.earnings_hold()?;
         config.sandbox_delay()?;
         config.submissions_per_day()?;
+        config.priority_windows(false)?;
         Ok(config)
     }
 
@@ -255,6 +270,8 @@ impl Config {
             &self.earnings_hold_seconds,
             &self.sandbox_delay_ms,
             &self.submissions_per_day,
+            &self.submissions_per_day_silver,
+            &self.priority_windows,
             &self.public_url,
             &self.stripe_api_url,
             &self.stripe_live_secret_key,
@@ -299,10 +316,22 @@ impl Config {
     }
 
     /// Returns how many submissions a worker may begin each day.
-    pub(crate) fn submissions_per_day(&self) -> Result<i64> {
-        match self.submissions_per_day.require()?.parse() {
+    pub(crate) fn submissions_per_day(&self) -> Result<DailyCaps> {
+        let number = |setting: &Setting| match setting.require()?.parse() {
             Ok(number @ 1..=1_000_000) => Ok(number),
-            _ => bail!("submissions_per_day must be 1 to 1000000"),
+            _ => bail!("{} must be 1 to 1000000", setting.name),
+        };
+        let standard = number(&self.submissions_per_day)?;
+        Ok(DailyCaps { standard, silver: number(&self.submissions_per_day_silver)? })
+    }
+
+    /// Says whether jobs are there for workers of higher tiers first.
+    pub(crate) fn priority_windows(&self, default: bool) -> Result<bool> {
+        match self.priority_windows.get() {
+            None => Ok(default),
+            Some("on") => Ok(true),
+            Some("off") => Ok(false),
+            Some(_) => bail!("priority_windows must be on or off"),
         }
     }
 

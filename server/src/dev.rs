@@ -63,6 +63,7 @@ impl Running {
             phone_sender: PhoneSender::Fixed,
             open_registration: true,
             submissions_per_day: config.submissions_per_day()?,
+            priority_windows: config.priority_windows(false)?,
             rates: config.rates()?,
         };
         let service = Service::start(Setup {

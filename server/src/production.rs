@@ -76,6 +76,7 @@ pub(crate) async fn run(
         phone_sender: PhoneSender::Unavailable,
         open_registration: false,
         submissions_per_day: config.submissions_per_day()?,
+        priority_windows: config.priority_windows(true)?,
         rates: config.rates()?,
     };
     let service = Service::start(Setup {

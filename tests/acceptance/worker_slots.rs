@@ -191,6 +191,33 @@ async fn a_test_job_is_never_offered_to_a_real_worker() {
 }
 
 #[tokio::test]
+async fn where_windows_of_priority_are_on_a_new_worker_has_three_jobs_at_once_and_then_waits() {
+    let options = Options::ephemeral().env("FIRSTHAND_PRIORITY_WINDOWS", "on");
+    let server = Server::start(options).await;
+    let (buyer, worker) = (Buyer::new(&server).await, Worker::new(&server).await);
+    for _ in 0..3 {
+        let job = buyer.photo_job(1, 75).await;
+        worker.offered(&job).await;
+        worker.accept(&job).await;
+    }
+    let fourth = buyer.create_job(&firsthand_tests::job::photos(1, 75)).await;
+    let id = text(&fourth, "id");
+    let error = worker.try_accept(id).await.refused(403, "authorization_error");
+    assert_eq!(error["code"], "not_open_yet");
+    let opens_at = assert_instant(&error["details"][0]["opens_at"]);
+    let wait = opens_at - assert_instant(&fourth["created_at"]);
+    assert!((wait - 300.0).abs() < 0.001, "{wait} s");
+    // Another new worker is offered it; this one is not, and it took nobody's slot.
+    let other = Worker::new(&server).await;
+    other.offered(id).await;
+    assert!(worker.available().await.iter().all(|offer| offer["id"] != id));
+    other.accept(id).await;
+    let me = worker.api.get("/internal/worker/me").await.ok(200);
+    assert_part(&me, &json!({"tier": "new", "submissions_per_day": 50}));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn of_eight_accepts_at_once_as_many_succeed_as_a_day_has() {
     let options = Options::ephemeral().env("FIRSTHAND_SUBMISSIONS_PER_DAY", "5");
     let server = Server::start(options).await;

@@ -69,6 +69,7 @@ fn rejections() -> Vec<Rejection> {
         Rejection::AmountOverflow,
         Rejection::FreeTierJobLimit,
         Rejection::JobNotActive { status: "completed" },
+        Rejection::NotOpenYet { opens_at: INSTANT.parse().unwrap_or(Timestamp::from_micros(0)) },
         Rejection::JobFull,
         Rejection::TooManyWorkers,
         Rejection::AlreadyAccepted,

@@ -86,6 +86,11 @@ pub(super) struct WorkerView {
     id: WorkerId,
     #[schema(value_type = Option<schema::Region>)]
     region: Option<String>,
+    #[schema(value_type = schema::Tier)]
+    tier: &'static str,
+    /// Submissions that this tier may begin each day, from 00:00 UTC.
+    #[schema(minimum = 1, example = 50)]
+    submissions_per_day: i64,
     #[schema(value_type = schema::Standing)]
     standing: &'static str,
     #[schema(value_type = Option<schema::Instant>)]
@@ -196,6 +201,8 @@ pub(super) async fn me(
     Ok(Json(WorkerView {
         object: "worker",
         id: auth.id,
+        tier: worker.tier().as_str(),
+        submissions_per_day: app.limits.submissions_per_day.of(worker.tier()),
         region: worker.region,
         standing,
         suspended_until: until,

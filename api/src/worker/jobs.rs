@@ -1,5 +1,6 @@
 //! Jobs as workers see them: browse, accept, give back, flag.
 
+use super::admission;
 use crate::app::AppState;
 use crate::begun::Begun;
 use crate::command::{Call, is_replay, refuse_or_replay, to_json};
@@ -13,18 +14,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
 use firsthand_domain::decision::{self, Changes, Command, Context, View};
-use firsthand_domain::ids::{JobId, SubmissionId, WorkerId};
+use firsthand_domain::ids::{JobId, SubmissionId};
 use firsthand_domain::jobs::{FlagJob, JobType};
 use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::{AcceptJob, WithdrawSubmission};
-use firsthand_domain::workers::Standing;
+use firsthand_domain::time::Span;
 use firsthand_domain::{Book, Cents, Rejection, State as StreamState, StreamId, Timestamp};
 use firsthand_eventstore::{IdempotencyKey, read};
+use firsthand_projections::Page;
 use firsthand_projections::available_jobs::{self, AvailableJob};
-use firsthand_projections::{Page, worker_submissions};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 use utoipa::ToSchema;
 
 /// A job as workers see it.
@@ -95,18 +96,19 @@ fn listing(job: AvailableJob) -> AvailableJobView {
     operation_id = "list_available_jobs",
     tag = "workers",
     summary = "List jobs that take workers",
-    description = "Newest first, with what a file pays.",
+    description = "Newest first, with what a file pays. Where windows of priority are on, a job is listed once it is open to the worker's tier.",
     params(PageParams),
     responses((status = 200, description = "A page of jobs", body = ListView<AvailableJobView>)),
     security(("worker_token" = [])),
 )]
 pub(super) async fn available(
     State(app): State<AppState>,
-    _worker: WorkerAuth,
+    auth: WorkerAuth,
     PageQuery(_, paging): PageQuery,
 ) -> Result<Json<ListView<AvailableJobView>>, ApiError> {
     let request = paging.by_id::<JobId>()?;
     app.catch_up_all().await;
+    let wait = admission::wait(&app, &auth, &[]).await?;
     let rows = available_jobs::list(app.store(), request.after.as_deref(), request.limit).await?;
     let now = app.now();
     let page = Page::of(rows, request.limit);
@@ -117,45 +119,10 @@ pub(super) async fn available(
         .into_iter()
         // A deadline counts from its own time on, whether or not it has been booked.
         .filter(|job| job.listing.input.deadline.is_none_or(|deadline| deadline > now))
+        .filter(|job| wait == Span::ZERO || job.listing.created_at.after(wait) <= now)
         .map(listing)
         .collect();
     Ok(Json(paging.list(Page { items, has_more }, |_| last)))
-}
-
-/// Returns the beginning of the day in UTC.
-fn midnight(now: Timestamp) -> i64 {
-    now.micros() - now.micros().rem_euclid(86_400_000_000)
-}
-
-/// Refuses a worker who is suspended.
-fn must_be_in_standing(app: &AppState, auth: &WorkerAuth) -> Result<(), ApiError> {
-    let until = match auth.worker.standing {
-        Standing::Banned => None,
-        Standing::Suspended { until } if until > app.now() => Some(until),
-        Standing::Suspended { .. } | Standing::Good => return Ok(()),
-    };
-    Err(ApiError::Rejected(Rejection::WorkerSuspended { until }))
-}
-
-/// Refuses a worker who has begun as many submissions today as a worker may. `begun` holds what may
-/// not be in the read model yet; what is there is dropped from it.
-async fn must_be_below_cap(
-    app: &AppState,
-    worker: WorkerId,
-    begun: &mut Vec<Begun>,
-) -> Result<(), ApiError> {
-    let today = Timestamp::from_micros(midnight(app.now()));
-    begun.retain(|one| one.at >= today && app.read_models.position(one.part) < one.position);
-    let own: Vec<String> = begun
-        .iter()
-        .filter(|one| one.worker == worker)
-        .map(|one| one.submission.to_string())
-        .collect();
-    let (store, id) = (app.store(), worker.to_string());
-    let others = worker_submissions::count_since(store, &id, today.micros(), &own).await?;
-    let count = others.saturating_add(i64::try_from(own.len()).unwrap_or(i64::MAX));
-    let cap = app.limits.submissions_per_day;
-    if count >= cap { Err(ApiError::DailyCap(cap)) } else { Ok(()) }
 }
 
 /// A command on a job that finds no sandbox job: its worker is simulated, and people never see it.
@@ -197,7 +164,7 @@ impl<C: Command> Command for OfPeople<C> {
     params(KeyOptional, ("id" = schema::JobId, Path, description = "The job")),
     responses((status = 201, description = "The submission", body = WorkerSubmissionView)),
     security(("worker_token" = [])),
-    extensions(("x-error-codes" = json!(["job_not_active", "job_full", "too_many_workers", "already_accepted", "worker_suspended", "daily_cap", "window_over"]))),
+    extensions(("x-error-codes" = json!(["job_not_active", "job_full", "too_many_workers", "already_accepted", "worker_suspended", "daily_cap", "not_open_yet", "window_over"]))),
 )]
 pub(super) async fn accept(
     State(app): State<AppState>,
@@ -207,7 +174,7 @@ pub(super) async fn accept(
     Id(job_id): Id<JobId>,
 ) -> Result<Response, ApiError> {
     let key = keyed.key(&auth.id.to_string(), &());
-    let (tracker, span) = (app.tracker.clone(), Span::current());
+    let (tracker, span) = (app.tracker.clone(), tracing::Span::current());
     // A client that goes away must not end the turn of a command that is under way.
     let accepting = async move { accept_in_turn(&app, &context, auth, job_id, key).await };
     let accepted = tracker.spawn(accepting.instrument(span)).await;
@@ -225,19 +192,17 @@ async fn accept_in_turn(
     let stream = StreamId::Job(job_id);
     let worker = auth.id;
     let mut begun = app.process.begun.turn(worker).await;
-    let allowed = match must_be_in_standing(app, &auth) {
-        Ok(()) => must_be_below_cap(app, worker, &mut begun).await,
-        refused @ Err(_) => refused,
+    let wait = match admission::admit(app, &auth, &mut begun).await {
+        Ok(wait) => wait,
+        Err(refusal) => return refuse_or_replay(app, stream, key.as_ref(), refusal).await,
     };
-    if let Err(refusal) = allowed {
-        return refuse_or_replay(app, stream, key.as_ref(), refusal).await;
-    }
     let submission = SubmissionId::in_slot(app.mint(), job_id.slot());
     let command = AcceptJob {
         job_id,
         submission_id: submission,
         worker_id: worker,
         worker_region: auth.worker.region,
+        wait,
     };
     let command = OfPeople(job_id, command);
     let call = Call { command, stream, actor: worker.to_string(), key };

@@ -1,6 +1,7 @@
 //! The worker's API (spec sections 11 and 21).
 
 mod account;
+mod admission;
 mod earnings;
 mod jobs;
 mod payouts;
@@ -8,6 +9,7 @@ mod receive;
 mod strikes;
 mod submissions;
 
+pub use admission::DailyCaps;
 pub(crate) use strikes::{LONGEST_REASON, one_of};
 
 use crate::app::AppState;

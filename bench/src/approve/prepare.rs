@@ -9,6 +9,7 @@ use firsthand_domain::jobs::{CreateJob, JobInput};
 use firsthand_domain::media::MediaType;
 use firsthand_domain::organizations::SignUp;
 use firsthand_domain::submissions::{AcceptJob, UploadSubmission, UploadedFile};
+use firsthand_domain::time::Span;
 use firsthand_domain::{Book, Cents, StreamId};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use ulid::Ulid;
@@ -133,7 +134,8 @@ async fn upload(inside: &Inside, job_id: JobId) -> anyhow::Result<Waiting> {
     };
     let worker_id = WorkerId::new(new_id());
     let submission_id = waiting.submission;
-    let accept = AcceptJob { job_id, submission_id, worker_id, worker_region: None };
+    let accept =
+        AcceptJob { job_id, submission_id, worker_id, worker_region: None, wait: Span::ZERO };
     inside.execute(StreamId::Job(job_id), accept).await?;
     let file = UploadedFile {
         file_id: waiting.file,

@@ -23,6 +23,8 @@ pub struct AcceptJob {
     pub worker_id: WorkerId,
     /// Where the worker is.
     pub worker_region: Option<String>,
+    /// How long after it was posted the job opens to this worker (spec section 11).
+    pub wait: Span,
 }
 
 impl Command for AcceptJob {
@@ -44,6 +46,11 @@ impl Command for AcceptJob {
         job.must_be_active()?;
         if job.input.deadline.is_some_and(|deadline| deadline <= context.now) {
             return Err(Rejection::WindowOver);
+        }
+        let opens_at = job.created_at.after(self.wait);
+        // Without a wait a job is open, whatever the clock of the process that posted it says.
+        if self.wait > Span::ZERO && context.now < opens_at {
+            return Err(Rejection::NotOpenYet { opens_at });
         }
         if job.active.values().any(|active| active.worker_id == self.worker_id) {
             return Err(Rejection::AlreadyAccepted);

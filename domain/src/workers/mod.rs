@@ -6,6 +6,7 @@ mod record;
 mod register;
 mod standing;
 mod state;
+mod tier;
 
 pub use events::{
     WorkerBanned, WorkerEvent, WorkerRegistered, WorkerReinstated, WorkerStrikeAppealed,
@@ -15,3 +16,4 @@ pub use record::RecordOutcome;
 pub use register::RegisterWorker;
 pub use standing::{Standing, standing};
 pub use state::{Strike, StrikeStatus, Worker};
+pub use tier::Tier;

@@ -4,8 +4,8 @@ use crate::shop::{Shop, asks, score};
 use firsthand_domain::ids::{JobId, SubmissionId};
 use firsthand_domain::jobs::JobStatus;
 use firsthand_domain::submissions::{
-    RejectionCode, ScoreSubmission, SubmissionEvent, SubmissionStatus, TimeOutSubmission,
-    WithdrawSubmission,
+    AcceptJob, RejectionCode, ScoreSubmission, SubmissionEvent, SubmissionStatus,
+    TimeOutSubmission, WithdrawSubmission,
 };
 use firsthand_domain::time::Span;
 use firsthand_domain::{Cents, Event, Rejection, Timestamp};
@@ -25,6 +25,21 @@ fn strikes(shop: &Shop) -> usize {
         _ => None,
     });
     rejections.filter(|strike| *strike).count()
+}
+
+#[test]
+fn a_job_opens_to_a_worker_when_the_wait_is_over_and_not_before() {
+    let mut shop = Shop::with(1_000);
+    let job_id = shop.create(asks(50, 1, 1));
+    let opens_at = shop.world.now.after(Span::minutes(5));
+    let submission_id = shop.world.submission(job_id.slot());
+    let worker_id = shop.workers[0];
+    let wait = Span::minutes(5);
+    let accept = AcceptJob { job_id, submission_id, worker_id, worker_region: None, wait };
+    shop.world.now = opens_at.before(Span::milliseconds(1));
+    assert_eq!(shop.world.run(&accept), Err(Rejection::NotOpenYet { opens_at }));
+    shop.world.now = opens_at;
+    shop.world.run(&accept).unwrap();
 }
 
 #[test]

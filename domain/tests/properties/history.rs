@@ -158,20 +158,18 @@ impl Player {
             else {
                 continue;
             };
-            let (pay, strike) = match event {
+            let (pay, rejected, strike) = match event {
                 SubmissionEvent::Approved(approved) => {
                     let amount = approved.worker_cents;
                     let (job_id, approved_at) = (approved.job_id, approved.at);
-                    (Some(Pay { job_id, amount, approved_at, hold: HOLD }), None)
+                    (Some(Pay { job_id, amount, approved_at, hold: HOLD }), None, false)
                 }
-                SubmissionEvent::Rejected(rejected) => {
-                    (None, rejected.strike.then_some(rejected.code))
-                }
+                SubmissionEvent::Rejected(rejected) => (None, Some(rejected.code), rejected.strike),
                 _ => continue,
             };
             let one = self.model.submissions.get(&submission_id);
             let worker_id = one.map(|one| one.worker).unwrap_or_default();
-            let outcome = RecordOutcome { worker_id, submission_id, pay, strike };
+            let outcome = RecordOutcome { worker_id, submission_id, pay, rejected, strike };
             let told = self.world.run(&outcome).map_err(|refused| refused.to_string())?;
             self.ledger.book(&told)?;
         }

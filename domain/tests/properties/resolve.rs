@@ -226,7 +226,8 @@ fn work(player: &mut Player, action: &Action) -> AnyCommand {
             let job_id = job(player, pick, true);
             let worker_id = player.workers[usize::from(worker) % player.workers.len()];
             let submission_id = player.world.submission(job_id.slot());
-            AcceptJob { job_id, submission_id, worker_id, worker_region: None }.into()
+            AcceptJob { job_id, submission_id, worker_id, worker_region: None, wait: Span::ZERO }
+                .into()
         }
         Action::Upload { pick, files, stranger } => upload(player, pick, files, stranger),
         Action::Score { pick, stars, technical } => {

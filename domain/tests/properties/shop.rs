@@ -148,7 +148,8 @@ impl Shop {
     pub(crate) fn try_accept(&mut self, job_id: JobId, who: usize) -> (SubmissionId, Answer) {
         let submission_id = self.world.submission(job_id.slot());
         let worker_id = self.workers[who];
-        let accept = AcceptJob { job_id, submission_id, worker_id, worker_region: None };
+        let accept =
+            AcceptJob { job_id, submission_id, worker_id, worker_region: None, wait: Span::ZERO };
         (submission_id, self.world.run(&accept))
     }
 

@@ -13,6 +13,7 @@ use firsthand_domain::submissions::{
     AcceptJob, RejectionCode, ScoreSubmission, TimeOutSubmission, UploadSubmission, UploadedFile,
     WithdrawSubmission,
 };
+use firsthand_domain::time::Span;
 use firsthand_domain::{Book, Cents, Command, Rejection, Timestamp};
 use firsthand_model::{At, Book as Model, Outcome, Posting, Score};
 
@@ -149,6 +150,7 @@ impl Operation {
                 submission_id: submission,
                 worker_id: worker,
                 worker_region: None,
+                wait: Span::ZERO,
             }),
             Self::Upload { submission, worker, retry, files } => {
                 Box::new(upload(submission, worker, retry, files))
@@ -249,6 +251,7 @@ pub fn code(rejection: &Rejection) -> String {
         Rejection::AmountOverflow => "amount_out_of_range",
         Rejection::FreeTierJobLimit => "free_tier_job_limit",
         Rejection::JobNotActive { .. } => "job_not_active",
+        Rejection::NotOpenYet { .. } => "not_open_yet",
         Rejection::JobFull => "job_full",
         Rejection::TooManyWorkers => "too_many_workers",
         Rejection::AlreadyAccepted => "already_accepted",

@@ -31,7 +31,8 @@ pub(super) async fn perform(
             approved_at: submission.scored_at.unwrap_or_default(),
             hold: context.earnings_hold,
         }),
-        strike: submission.rejection_code.filter(|_code| strike),
+        rejected: submission.rejection_code,
+        strike,
     };
     report(context, task, StreamId::Worker(submission.worker_id), command).await
 }

@@ -10,6 +10,7 @@ use firsthand_domain::jobs::{Job, SandboxCourse};
 use firsthand_domain::submissions::{
     AcceptJob, Submission, SubmissionStatus, UploadSubmission, UploadedFile,
 };
+use firsthand_domain::time::Span;
 use firsthand_domain::{Command, Rejection, State, StreamId};
 use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_eventstore::{Answer, Meta, Reply, Request};
@@ -75,7 +76,8 @@ async fn accept(
     let accepting = idle(job).take(slots).map(|worker_id| {
         let submission_id = SubmissionId::in_slot(mint((context.clock)()), id.slot());
         let worker_region = Some(REGION.to_owned());
-        let command = AcceptJob { job_id: id, submission_id, worker_id, worker_region };
+        let command =
+            AcceptJob { job_id: id, submission_id, worker_id, worker_region, wait: Span::ZERO };
         send(context, task, StreamId::Job(id), command)
     });
     try_join_all(accepting).await.map(drop)

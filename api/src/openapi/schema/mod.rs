@@ -7,6 +7,7 @@ use firsthand_domain::ids;
 use firsthand_domain::media;
 use firsthand_domain::purchases::PACKS;
 use firsthand_domain::webhook_endpoints::WebhookEventType;
+use firsthand_domain::workers;
 use firsthand_projections::webhooks::API_VERSION;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -374,6 +375,8 @@ schemas! {
         "type": "object", "required": ["url"],
         "properties": {"url": {"$ref": "#/components/schemas/EndpointUrl"}},
     });
+    /// What a worker's record is worth: the share of submissions that were approved, and their number.
+    Tier = names(workers::Tier::NAMES);
     /// Whether a worker may work.
     Standing = names(["good", "suspended", "banned"]);
     /// Where events are sent.
