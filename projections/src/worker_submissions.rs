@@ -56,20 +56,34 @@ pub async fn list(
     .await?)
 }
 
-/// Counts what a worker has accepted since a time (microseconds since the epoch), but for these
-/// submissions.
-pub async fn count_since(
+/// How many submissions a worker has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Since a time.
+    pub since: i64,
+    /// Ever, as far as it was to be counted.
+    pub ever: i64,
+}
+
+/// Counts what a worker has accepted since a time (microseconds since the epoch), and up to `most`
+/// of what he ever accepted, but for these submissions.
+pub async fn count(
     store: &Store,
     worker: &str,
     since: i64,
     but: &[String],
-) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"select count(*) as "count!" from worker_submissions
-           where worker_id = $1 and accepted_at >= $2 and submission_id <> all($3)"#,
+    most: i64,
+) -> Result<Counted, StoreError> {
+    Ok(sqlx::query_as!(
+        Counted,
+        r#"select (select count(*) from worker_submissions
+                   where worker_id = $1 and accepted_at >= $2 and submission_id <> all($3)) as "since!",
+                  (select count(*) from (select from worker_submissions
+                   where worker_id = $1 and submission_id <> all($3) limit $4) as first) as "ever!""#,
         worker,
         since,
-        but
+        but,
+        most
     )
     .fetch_one(store.single())
     .await?)

@@ -97,7 +97,7 @@ pub(crate) struct Config {
     pub submissions_per_day: Setting,
     /// The same from silver on.
     pub submissions_per_day_silver: Setting,
-    /// `on` or `off`; on under `serve` and off elsewhere if it is not set.
+    /// `on`, `off`, or `auto`: on under `serve` and off elsewhere.
     pub priority_windows: Setting,
     /// Where buyers reach this service; without one, where it listens.
     pub public_url: Setting,
@@ -123,8 +123,8 @@ const RETRIES: &str = "0,60000,300000,1800000,7200000,28800000";
 const EARNINGS_HOLD: &str = "172800";
 /// Spec section 11.
 const SUBMISSIONS_PER_DAY: &str = "50";
-/// Spec section 11.
-const SUBMISSIONS_PER_DAY_SILVER: &str = "100";
+/// Spec section 11; where more are allowed up to bronze, as many.
+const SUBMISSIONS_PER_DAY_SILVER: i64 = 100;
 /// The longest that earnings may be held: 90 days.
 const LONGEST_HOLD: i64 = 7_776_000;
 
@@ -189,6 +189,12 @@ impl Config {
         let sources = Sources::read(flags.file.as_deref())?;
         let data = flags.data_dir.as_ref().map(|path| path.display().to_string());
         let find = |name, variable| sources.find(name, None, variable, None);
+        let submissions_per_day =
+            sources.find("submissions_per_day", None, None, Some(SUBMISSIONS_PER_DAY));
+        let standard = submissions_per_day.get().and_then(|text| text.parse().ok());
+        let silver = standard.map_or(SUBMISSIONS_PER_DAY_SILVER, |standard: i64| {
+            standard.max(SUBMISSIONS_PER_DAY_SILVER)
+        });
         let config = Self {
             data_dir: sources.find("data_dir", data, None, Some(".firsthand")),
             listen: sources.find("listen", flags.listen.clone(), None, Some("127.0.0.1:8080")),
@@ -218,19 +224,14 @@ impl Config {
                 Some(EARNINGS_HOLD),
             ),
             sandbox_delay_ms: sources.find("sandbox_delay_ms", None, None, Some(SANDBOX_DELAY)),
-            submissions_per_day: sources.find(
-                "submissions_per_day",
-                None,
-                None,
-                Some(SUBMISSIONS_PER_DAY),
-            ),
             submissions_per_day_silver: sources.find(
                 "submissions_per_day_silver",
                 None,
                 None,
-                Some(SUBMISSIONS_PER_DAY_SILVER),
+                Some(&silver.to_string()),
             ),
-            priority_windows: find("priority_windows", None),
+            submissions_per_day,
+            priority_windows: sources.find("priority_windows", None, None, Some("auto")),
             public_url: find("public_url", None),
             stripe_api_url: sources.find("stripe_api_url", None, None, Some(STRIPE)),
             stripe_live_secret_key: find("stripe_live_secret_key", None),
@@ -245,7 +246,7 @@ impl Config {
         config.earnings_hold()?;
         config.sandbox_delay()?;
         config.submissions_per_day()?;
-        config.priority_windows(false)?;
+        config.priority_windows(true)?;
         Ok(config)
     }
 
@@ -322,17 +323,19 @@ impl Config {
             _ => bail!("{} must be 1 to 1000000", setting.name),
         };
         let standard = number(&self.submissions_per_day)?;
-        Ok(DailyCaps { standard, silver: number(&self.submissions_per_day_silver)? })
+        let silver = number(&self.submissions_per_day_silver)?;
+        if silver < standard {
+            bail!(
+                "submissions_per_day_silver must be {standard} or more, as submissions_per_day is"
+            );
+        }
+        Ok(DailyCaps { standard, silver })
     }
 
     /// Says whether jobs are there for workers of higher tiers first.
-    pub(crate) fn priority_windows(&self, default: bool) -> Result<bool> {
-        match self.priority_windows.get() {
-            None => Ok(default),
-            Some("on") => Ok(true),
-            Some("off") => Ok(false),
-            Some(_) => bail!("priority_windows must be on or off"),
-        }
+    pub(crate) fn priority_windows(&self, local: bool) -> Result<bool> {
+        let asked = windows(self.priority_windows.require()?, local);
+        asked.context("priority_windows must be on, off or auto")
     }
 
     /// Returns the number of parts of a new database (ADR 0002).
@@ -348,5 +351,27 @@ impl Config {
     pub(crate) fn data_path(&self) -> Result<PathBuf> {
         let path = PathBuf::from(self.data_dir.require()?);
         std::path::absolute(&path).with_context(|| format!("{} is not a path", path.display()))
+    }
+}
+
+/// Reads whether windows of priority are on: by default only where many workers compete.
+fn windows(text: &str, local: bool) -> Option<bool> {
+    match text {
+        "auto" => Some(!local),
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::windows;
+
+    #[test]
+    fn windows_of_priority_are_on_by_themselves_where_the_service_is_not_local() {
+        assert_eq!([true, false].map(|local| windows("auto", local)), [Some(false), Some(true)]);
+        assert_eq!([true, false].map(|local| windows("on", local)), [Some(true), Some(true)]);
+        assert_eq!([true, false].map(|local| windows("off", local)), [Some(false), Some(false)]);
     }
 }

@@ -63,7 +63,7 @@ impl Running {
             phone_sender: PhoneSender::Fixed,
             open_registration: true,
             submissions_per_day: config.submissions_per_day()?,
-            priority_windows: config.priority_windows(false)?,
+            priority_windows: config.priority_windows(true)?,
             rates: config.rates()?,
         };
         let service = Service::start(Setup {

@@ -76,7 +76,7 @@ pub(crate) async fn run(
         phone_sender: PhoneSender::Unavailable,
         open_registration: false,
         submissions_per_day: config.submissions_per_day()?,
-        priority_windows: config.priority_windows(true)?,
+        priority_windows: config.priority_windows(false)?,
         rates: config.rates()?,
     };
     let service = Service::start(Setup {

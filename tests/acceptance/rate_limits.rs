@@ -296,11 +296,18 @@ async fn to_serve_without_limits_must_be_meant() {
 
 #[tokio::test]
 async fn a_figure_that_makes_no_sense_keeps_the_service_from_starting() {
-    let finished = tokio::task::spawn_blocking(|| {
-        let figure = [("FIRSTHAND_RATE_LIMIT_REQUESTS_PER_MINUTE", "none")];
-        binary::run(&["dev", "--ephemeral"], &figure, Duration::from_secs(90))
-    });
-    let finished = finished.await.expect("the command ends");
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("rate_limit_requests_per_minute"), "{finished:?}");
+    for (name, value) in [
+        ("rate_limit_requests_per_minute", "none"),
+        ("submissions_per_day_silver", "49"),
+        ("priority_windows", "yes"),
+    ] {
+        let finished = tokio::task::spawn_blocking(move || {
+            let variable = format!("FIRSTHAND_{}", name.to_uppercase());
+            let figure = [(variable.as_str(), value)];
+            binary::run(&["dev", "--ephemeral"], &figure, Duration::from_secs(90))
+        });
+        let finished = finished.await.expect("the command ends");
+        assert_eq!(finished.code, Some(1), "{finished:?}");
+        assert!(finished.stderr.contains(name), "{finished:?}");
+    }
 }

@@ -195,10 +195,11 @@ async fn where_windows_of_priority_are_on_a_new_worker_has_three_jobs_at_once_an
     let options = Options::ephemeral().env("FIRSTHAND_PRIORITY_WINDOWS", "on");
     let server = Server::start(options).await;
     let (buyer, worker) = (Buyer::new(&server).await, Worker::new(&server).await);
+    let mut accepted = String::new();
     for _ in 0..3 {
-        let job = buyer.photo_job(1, 75).await;
-        worker.offered(&job).await;
-        worker.accept(&job).await;
+        accepted = buyer.photo_job(2, 75).await;
+        worker.offered(&accepted).await;
+        worker.accept(&accepted).await;
     }
     let fourth = buyer.create_job(&firsthand_tests::job::photos(1, 75)).await;
     let id = text(&fourth, "id");
@@ -207,6 +208,10 @@ async fn where_windows_of_priority_are_on_a_new_worker_has_three_jobs_at_once_an
     let opens_at = assert_instant(&error["details"][0]["opens_at"]);
     let wait = opens_at - assert_instant(&fourth["created_at"]);
     assert!((wait - 300.0).abs() < 0.001, "{wait} s");
+    // Behind what is not open yet there is nothing, and no page says that there is.
+    let page = worker.api.get("/internal/worker/jobs/available?limit=1").await.ok(200);
+    assert_part(&page, &json!({"data": [], "has_more": false, "next_cursor": null}));
+    worker.try_accept(&accepted).await.refused(409, "conflict");
     // Another new worker is offered it; this one is not, and it took nobody's slot.
     let other = Worker::new(&server).await;
     other.offered(id).await;

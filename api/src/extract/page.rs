@@ -138,6 +138,11 @@ impl Paging {
     pub(crate) fn list<T>(&self, page: Page<T>, name: impl FnOnce(&T) -> String) -> ListView<T> {
         ListView::new(page, |last| self.scope.seal(&name(last)))
     }
+
+    /// Answers with what is left of a page; `last` names its last row before some were left out.
+    pub(crate) fn list_rest<T>(&self, page: Page<T>, last: Option<&str>) -> ListView<T> {
+        ListView::rest(page, last.map(|name| self.scope.seal(name)))
+    }
 }
 
 #[cfg(test)]

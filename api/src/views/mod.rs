@@ -53,8 +53,28 @@ impl<T> ListView<T> {
         Self { object: "list", data: page.items, has_more: page.has_more, next_cursor }
     }
 
+    /// Makes the view of a page that some rows were left out of; `cursor` names its last row before that.
+    pub(crate) fn rest(page: Page<T>, cursor: Option<String>) -> Self {
+        let next_cursor = if page.has_more { cursor } else { None };
+        Self { object: "list", data: page.items, has_more: page.has_more, next_cursor }
+    }
+
     /// Whether nothing is on the page.
     pub(crate) fn is_empty(&self) -> bool {
         self.data.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_everything_was_left_out_of_leads_on() {
+        let page = |has_more| Page::<u8> { items: Vec::new(), has_more };
+        let view = ListView::rest(page(true), Some("last".to_owned()));
+        assert_eq!((view.has_more, view.next_cursor.as_deref()), (true, Some("last")));
+        let view = ListView::rest(page(false), Some("last".to_owned()));
+        assert_eq!((view.has_more, view.next_cursor), (false, None));
     }
 }

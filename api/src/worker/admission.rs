@@ -4,13 +4,12 @@ use crate::app::AppState;
 use crate::begun::Begun;
 use crate::error::ApiError;
 use crate::extract::WorkerAuth;
-use firsthand_domain::ids::WorkerId;
 use firsthand_domain::time::Span;
-use firsthand_domain::workers::{Standing, Tier};
+use firsthand_domain::workers::{Standing, Tier, Worker};
 use firsthand_domain::{Rejection, Timestamp};
 use firsthand_projections::worker_submissions;
 
-/// A new worker waits for none of his first jobs.
+/// A worker waits for none of his first jobs. What is given back or times out is one of them.
 const FIRST_JOBS: i64 = 3;
 
 /// Submissions that a worker may begin each day (spec sections 11 and 17, row 30).
@@ -38,31 +37,42 @@ pub(super) async fn admit(
     begun: &mut Vec<Begun>,
 ) -> Result<Span, ApiError> {
     must_be_in_standing(app, auth)?;
+    begun.retain(|one| app.read_models.position(one.part) < one.position);
+    let own: Vec<&Begun> = begun.iter().filter(|one| one.worker == auth.id).collect();
+    let names: Vec<String> = own.iter().map(|one| one.submission.to_string()).collect();
     let now = app.now().micros();
     let today = Timestamp::from_micros(now - now.rem_euclid(86_400_000_000));
-    begun.retain(|one| one.at >= today && app.read_models.position(one.part) < one.position);
+    let (store, id) = (app.store(), auth.id.to_string());
+    let read = worker_submissions::count(store, &id, today.micros(), &names, FIRST_JOBS).await?;
+    let lacking = own.iter().filter(|one| one.at >= today).count();
     let cap = app.limits.submissions_per_day.of(auth.worker.tier());
-    if count(app, auth.id, today, begun).await? >= cap {
+    if sum(read.since, lacking) >= cap {
         return Err(ApiError::DailyCap(cap));
     }
-    wait(app, auth, begun).await
+    Ok(wait(app, &auth.worker, sum(read.ever, own.len())))
 }
 
-/// Returns how long after it was posted a job opens to a worker.
-pub(super) async fn wait(
-    app: &AppState,
-    auth: &WorkerAuth,
-    begun: &[Begun],
-) -> Result<Span, ApiError> {
-    if !app.limits.priority_windows {
-        return Ok(Span::ZERO);
-    }
-    let (worker, wait) = (&auth.worker, auth.worker.tier().wait());
+/// Returns how long after it was posted a job is listed for a worker.
+pub(super) async fn wait_of_listed(app: &AppState, auth: &WorkerAuth) -> Result<Span, ApiError> {
+    let (worker, id) = (&auth.worker, auth.id.to_string());
     let ended = i64::from(worker.approved).saturating_add(i64::from(worker.rejected));
-    let beginner = wait > Span::ZERO
-        && ended < FIRST_JOBS
-        && count(app, auth.id, Timestamp::default(), begun).await? < FIRST_JOBS;
-    Ok(if beginner { Span::ZERO } else { wait })
+    if ended >= FIRST_JOBS || wait(app, worker, FIRST_JOBS) == Span::ZERO {
+        return Ok(wait(app, worker, FIRST_JOBS));
+    }
+    let read = worker_submissions::count(app.store(), &id, 0, &[], FIRST_JOBS).await?;
+    Ok(wait(app, worker, read.ever))
+}
+
+/// Returns how long after it was posted a job opens to a worker who has begun so many.
+fn wait(app: &AppState, worker: &Worker, begun: i64) -> Span {
+    if !app.limits.priority_windows || begun < FIRST_JOBS {
+        return Span::ZERO;
+    }
+    worker.tier().wait()
+}
+
+fn sum(read: i64, lacking: usize) -> i64 {
+    read.saturating_add(i64::try_from(lacking).unwrap_or(i64::MAX))
 }
 
 /// Refuses a worker who is suspended.
@@ -73,23 +83,6 @@ fn must_be_in_standing(app: &AppState, auth: &WorkerAuth) -> Result<(), ApiError
         Standing::Suspended { .. } | Standing::Good => return Ok(()),
     };
     Err(ApiError::Rejected(Rejection::WorkerSuspended { until }))
-}
-
-/// Returns how many submissions a worker has begun since then, with those that the read model may lack.
-async fn count(
-    app: &AppState,
-    worker: WorkerId,
-    since: Timestamp,
-    begun: &[Begun],
-) -> Result<i64, ApiError> {
-    let own: Vec<String> = begun
-        .iter()
-        .filter(|one| one.worker == worker)
-        .map(|one| one.submission.to_string())
-        .collect();
-    let (store, id) = (app.store(), worker.to_string());
-    let others = worker_submissions::count_since(store, &id, since.micros(), &own).await?;
-    Ok(others.saturating_add(i64::try_from(own.len()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]

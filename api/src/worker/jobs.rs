@@ -26,6 +26,7 @@ use firsthand_projections::available_jobs::{self, AvailableJob};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tracing::Instrument;
+use ulid::Ulid;
 use utoipa::ToSchema;
 
 /// A job as workers see it.
@@ -108,11 +109,11 @@ pub(super) async fn available(
 ) -> Result<Json<ListView<AvailableJobView>>, ApiError> {
     let request = paging.by_id::<JobId>()?;
     app.catch_up_all().await;
-    let wait = admission::wait(&app, &auth, &[]).await?;
-    let rows = available_jobs::list(app.store(), request.after.as_deref(), request.limit).await?;
-    let now = app.now();
+    let (wait, now) = (admission::wait_of_listed(&app, &auth).await?, app.now());
+    let after = behind_the_closed(request.after, wait, now);
+    let rows = available_jobs::list(app.store(), after.as_deref(), request.limit).await?;
     let page = Page::of(rows, request.limit);
-    let last = page.items.last().map(|job| job.job_id.clone()).unwrap_or_default();
+    let last = page.items.last().map(|job| job.job_id.clone());
     let has_more = page.has_more;
     let items = page
         .items
@@ -122,7 +123,18 @@ pub(super) async fn available(
         .filter(|job| wait == Span::ZERO || job.listing.created_at.after(wait) <= now)
         .map(listing)
         .collect();
-    Ok(Json(paging.list(Page { items, has_more }, |_| last)))
+    Ok(Json(paging.list_rest(Page { items, has_more }, last.as_deref())))
+}
+
+/// Returns where a page begins that leaves out the jobs that are not open yet: an id begins with the time when it was
+/// minted, which is before the job is posted.
+fn behind_the_closed(after: Option<String>, wait: Span, now: Timestamp) -> Option<String> {
+    if wait == Span::ZERO {
+        return after;
+    }
+    let minted = u64::try_from(now.before(wait).micros() / 1_000).unwrap_or_default();
+    let first = JobId::new(Ulid::from_parts(minted.saturating_add(1), 0)).to_string();
+    Some(after.map_or_else(|| first.clone(), |after| after.min(first.clone())))
 }
 
 /// A command on a job that finds no sandbox job: its worker is simulated, and people never see it.

@@ -347,8 +347,7 @@ pub(super) async fn list(
             }
         }
     }
-    let last = page.items.last().cloned().unwrap_or_default();
-    let has_more = page.has_more;
+    let (last, has_more) = (page.items.last(), page.has_more);
     let items = page.items.iter().filter_map(|id| found.remove(id)).collect();
-    Ok(Json(paging.list(Page { items, has_more }, |_| last)))
+    Ok(Json(paging.list_rest(Page { items, has_more }, last.map(String::as_str))))
 }

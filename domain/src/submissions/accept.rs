@@ -47,13 +47,13 @@ impl Command for AcceptJob {
         if job.input.deadline.is_some_and(|deadline| deadline <= context.now) {
             return Err(Rejection::WindowOver);
         }
+        if job.active.values().any(|active| active.worker_id == self.worker_id) {
+            return Err(Rejection::AlreadyAccepted);
+        }
         let opens_at = job.created_at.after(self.wait);
         // Without a wait a job is open, whatever the clock of the process that posted it says.
         if self.wait > Span::ZERO && context.now < opens_at {
             return Err(Rejection::NotOpenYet { opens_at });
-        }
-        if job.active.values().any(|active| active.worker_id == self.worker_id) {
-            return Err(Rejection::AlreadyAccepted);
         }
         let files = job.files_open().min(job.input.files_per_submission);
         if files == 0 {

@@ -54,9 +54,6 @@ pub struct WorkerSubmissionEnded {
     pub approved: bool,
     /// What it earned.
     pub earned_cents: Cents,
-    /// Whether its job ended before a verdict: such a rejection says nothing about the worker.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unjudged: bool,
 }
 
 /// A strike.

@@ -22,10 +22,8 @@ pub struct RecordOutcome {
     pub submission_id: SubmissionId,
     /// What it earned, if it was approved.
     pub pay: Option<Pay>,
-    /// Why it was rejected, if it was.
-    pub rejected: Option<RejectionCode>,
-    /// Whether that gives a strike.
-    pub strike: bool,
+    /// Why it gives a strike, if it does.
+    pub strike: Option<RejectionCode>,
 }
 
 impl Command for RecordOutcome {
@@ -56,13 +54,12 @@ impl Command for RecordOutcome {
             submission_id: self.submission_id,
             approved: self.pay.is_some(),
             earned_cents: earned.as_ref().map_or(Cents::ZERO, |earned| earned.amount_cents),
-            unjudged: self.rejected == Some(RejectionCode::JobEnded),
         };
         let mut changes = Changes::none().append(stream, WorkerEvent::SubmissionEnded(ended));
         if let Some(earned) = earned {
             changes.push(StreamId::Earnings(self.worker_id), EarningsEvent::Earned(earned));
         }
-        if let Some(code) = self.rejected.filter(|_code| self.strike)
+        if let Some(code) = self.strike
             && worker.strike(self.submission_id).is_none()
         {
             self.strike(&mut changes, worker, code, context);

@@ -57,11 +57,6 @@ pub struct Strike {
     pub appeal_id: Option<AppealId>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn none(count: &u32) -> bool {
-    *count == 0
-}
-
 /// A worker.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Worker {
@@ -81,9 +76,6 @@ pub struct Worker {
     pub approved: u32,
     /// Submissions rejected.
     pub rejected: u32,
-    /// How many of those because their job ended before a verdict.
-    #[serde(default, skip_serializing_if = "none")]
-    pub unjudged: u32,
     /// Earned so far.
     pub earned: Cents,
 }
@@ -94,9 +86,9 @@ impl Worker {
         self.registered_at.is_some()
     }
 
-    /// Returns what the record is worth. What its job's end rejected does not count.
+    /// Returns what the record is worth.
     pub fn tier(&self) -> Tier {
-        Tier::of(self.approved, self.rejected.saturating_sub(self.unjudged))
+        Tier::of(self.approved, self.rejected)
     }
 
     /// Returns the strike that a submission gave.
@@ -133,7 +125,6 @@ impl Aggregate for Worker {
                     self.approved = self.approved.saturating_add(1);
                 } else {
                     self.rejected = self.rejected.saturating_add(1);
-                    self.unjudged = self.unjudged.saturating_add(u32::from(ended.unjudged));
                 }
                 self.earned = self.earned.plus(ended.earned_cents).unwrap_or(self.earned);
             }

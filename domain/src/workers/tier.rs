@@ -1,4 +1,5 @@
-//! Tiers: what a worker's record is worth (spec section 11). Buyers never see them.
+//! Tiers: what a worker's record is worth (spec section 11). Buyers never see them. What counts as approved is
+//! decided by each job's threshold (section 17, row 27); what its job's end rejected is in no record.
 
 use crate::time::Span;
 
@@ -25,16 +26,16 @@ const GATES: [(Tier, u64, u64); 4] = [
     (Tier::Bronze, 60, 10),
 ];
 
-/// For the first minute a job is there for gold and diamond, then for silver too.
-const GOLD_WINDOW: Span = Span::seconds(60);
+/// For the first minute a job is there for gold and diamond only.
+const SILVER_WAIT: Span = Span::seconds(60);
 /// After five minutes it is there for everyone.
-const SILVER_WINDOW: Span = Span::seconds(300);
+const LONGEST_WAIT: Span = Span::seconds(300);
 
 impl Tier {
     /// Every tier by its public name, the lowest first.
     pub const NAMES: [&'static str; 5] = ["new", "bronze", "silver", "gold", "diamond"];
 
-    /// Returns the tier that a record earns: submissions approved, and rejected on their merits.
+    /// Returns the tier that a record earns: submissions approved, and rejected.
     pub fn of(approved: u32, rejected: u32) -> Self {
         let approved = u64::from(approved);
         let judged = approved.saturating_add(u64::from(rejected));
@@ -60,8 +61,8 @@ impl Tier {
     pub fn wait(self) -> Span {
         match self {
             Self::Gold | Self::Diamond => Span::ZERO,
-            Self::Silver => GOLD_WINDOW,
-            Self::New | Self::Bronze => SILVER_WINDOW,
+            Self::Silver => SILVER_WAIT,
+            Self::New | Self::Bronze => LONGEST_WAIT,
         }
     }
 }

@@ -40,6 +40,9 @@ fn a_job_opens_to_a_worker_when_the_wait_is_over_and_not_before() {
     assert_eq!(shop.world.run(&accept), Err(Rejection::NotOpenYet { opens_at }));
     shop.world.now = opens_at;
     shop.world.run(&accept).unwrap();
+    // Who has the slot is told so, whatever the wait.
+    shop.world.now = opens_at.before(Span::milliseconds(1));
+    assert_eq!(shop.world.run(&accept), Err(Rejection::AlreadyAccepted));
 }
 
 #[test]

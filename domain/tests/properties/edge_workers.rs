@@ -7,9 +7,7 @@ use firsthand_domain::earnings::{HOLD, Pay};
 use firsthand_domain::ids::{AppealId, JobId, Slot, SubmissionId, WorkerId};
 use firsthand_domain::submissions::RejectionCode;
 use firsthand_domain::time::Span;
-use firsthand_domain::workers::{
-    RecordOutcome, RegisterWorker, Standing, StrikeStatus, Tier, Worker,
-};
+use firsthand_domain::workers::{RecordOutcome, RegisterWorker, Standing, StrikeStatus, Worker};
 use firsthand_domain::{Cents, Event, Rejection, State, StreamId};
 use ulid::Ulid;
 
@@ -29,11 +27,6 @@ impl Record {
     }
 
     fn end(&mut self, earned: i64, strike: bool) {
-        let rejected = (earned == 0).then_some(RejectionCode::OffTopic);
-        self.end_with(earned, rejected, strike);
-    }
-
-    fn end_with(&mut self, earned: i64, rejected: Option<RejectionCode>, strike: bool) {
         let submission_id: SubmissionId = self.world.submission(Slot::of(Ulid(0)));
         let outcome = RecordOutcome {
             worker_id: self.worker_id,
@@ -44,8 +37,7 @@ impl Record {
                 approved_at: self.world.now,
                 hold: HOLD,
             }),
-            rejected,
-            strike,
+            strike: strike.then_some(RejectionCode::OffTopic),
         };
         self.world.run(&outcome).unwrap();
     }
@@ -219,20 +211,4 @@ fn nobody_appeals_against_what_is_no_strike_of_theirs() {
     assert_eq!(record.appeal_of(other), Err(Rejection::NotFound { kind: "strike" }));
     let none = AppealId::new(Ulid(1));
     assert_eq!(record.decide(none, Outcome::Lifted), Err(Rejection::NotFound { kind: "appeal" }));
-}
-
-#[test]
-fn what_ended_with_its_job_is_no_part_of_a_worker_s_record() {
-    let mut record = Record::new();
-    for _ in 0..6 {
-        record.end(40, false);
-    }
-    for _ in 0..4 {
-        record.end_with(0, Some(RejectionCode::JobEnded), false);
-    }
-    assert_eq!((record.worker().rejected, record.worker().tier()), (4, Tier::New));
-    for _ in 0..4 {
-        record.end_with(0, Some(RejectionCode::TooSmall), false);
-    }
-    assert_eq!(record.worker().tier(), Tier::Bronze);
 }

@@ -158,18 +158,20 @@ impl Player {
             else {
                 continue;
             };
-            let (pay, rejected, strike) = match event {
+            let (pay, strike) = match event {
                 SubmissionEvent::Approved(approved) => {
                     let amount = approved.worker_cents;
                     let (job_id, approved_at) = (approved.job_id, approved.at);
-                    (Some(Pay { job_id, amount, approved_at, hold: HOLD }), None, false)
+                    (Some(Pay { job_id, amount, approved_at, hold: HOLD }), None)
                 }
-                SubmissionEvent::Rejected(rejected) => (None, Some(rejected.code), rejected.strike),
+                SubmissionEvent::Rejected(rejected) => {
+                    (None, rejected.strike.then_some(rejected.code))
+                }
                 _ => continue,
             };
             let one = self.model.submissions.get(&submission_id);
             let worker_id = one.map(|one| one.worker).unwrap_or_default();
-            let outcome = RecordOutcome { worker_id, submission_id, pay, rejected, strike };
+            let outcome = RecordOutcome { worker_id, submission_id, pay, strike };
             let told = self.world.run(&outcome).map_err(|refused| refused.to_string())?;
             self.ledger.book(&told)?;
         }

@@ -133,13 +133,8 @@ impl Player {
             approved_at: Timestamp::from_micros(approved),
             hold: HOLD,
         };
-        let told = RecordOutcome {
-            worker_id: self.worker,
-            submission_id,
-            pay: Some(pay),
-            rejected: None,
-            strike: false,
-        };
+        let told =
+            RecordOutcome { worker_id: self.worker, submission_id, pay: Some(pay), strike: None };
         let earlier = self.earned.last().map_or(0, |(_, from)| *from);
         self.must(&told, Some(true))?;
         self.earned.push((cents, (approved + TWO_DAYS).max(earlier)));

@@ -31,8 +31,7 @@ pub(super) async fn perform(
             approved_at: submission.scored_at.unwrap_or_default(),
             hold: context.earnings_hold,
         }),
-        rejected: submission.rejection_code,
-        strike,
+        strike: submission.rejection_code.filter(|_code| strike),
     };
     report(context, task, StreamId::Worker(submission.worker_id), command).await
 }
