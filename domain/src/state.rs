@@ -85,8 +85,6 @@ pub struct Listed {
     pub status: Option<&'static str>,
     /// The job that a submission belongs to.
     pub parent: Option<StreamId>,
-    /// The worker that a submission belongs to.
-    pub worker: Option<StreamId>,
 }
 
 impl State {
@@ -97,7 +95,6 @@ impl State {
             Self::Submission(submission) => Listed {
                 status: Some(submission.status.as_str()),
                 parent: Some(StreamId::Job(submission.job_id)),
-                worker: Some(StreamId::Worker(submission.worker_id)),
             },
             // A deleted endpoint keeps its row; lists leave it out by its status.
             Self::WebhookEndpoint(endpoint) => {
@@ -124,6 +121,13 @@ impl State {
             | Self::Earnings(_)
             | Self::TestClock(_) => Listed::default(),
         }
+    }
+
+    /// Returns about how many bytes longer the stored state will be once the stream has run its course,
+    /// so that the store can keep them free beside it. Only a submission grows soon and for sure: it
+    /// gets its files and its score.
+    pub fn growth(&self) -> usize {
+        if let Self::Submission(submission) = self { submission.growth() } else { 0 }
     }
 }
 

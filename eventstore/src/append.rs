@@ -65,6 +65,8 @@ pub(crate) struct StateRows {
     pub sequence: Vec<i64>,
     pub frontier: Column,
     pub state: Column,
+    /// Zeros in place of what the state will grow by; only with rows that are not there yet.
+    pub room: Column,
 }
 
 /// The idempotency rows of one part of a batch, column by column.
@@ -137,12 +139,12 @@ with head as (
   returning 1
 ), created as (
   insert into streams (part, stream, kind, book, version, status, parent, sequence, frontier,
-                       state)
+                       state, room)
   select head.part, r.stream, r.kind, r.book, r.version, r.status, r.parent, r.sequence,
-         r.frontier, r.state
+         r.frontier, r.state, r.room
   from head, unnest($16::text[], $17::text[], $18::text[], $19::bigint[], $20::text[],
-                    $21::text[], $22::bigint[], $23::bytea[], $24::bytea[])
-    as r(stream, kind, book, version, status, parent, sequence, frontier, state)
+                    $21::text[], $22::bigint[], $23::bytea[], $24::bytea[], $43::bytea[])
+    as r(stream, kind, book, version, status, parent, sequence, frontier, state, room)
   returning 1
 ), changed as (
   insert into streams as s (part, stream, kind, book, version, status, parent, sequence, frontier,
@@ -154,7 +156,7 @@ with head as (
     as r(stream, kind, book, version, status, sequence, frontier, state)
   on conflict (part, stream) do update
   set version = excluded.version, status = excluded.status, sequence = excluded.sequence,
-      frontier = excluded.frontier, state = excluded.state
+      frontier = excluded.frontier, state = excluded.state, room = ''
   returning 1
 ), answered as (
   insert into idempotency_keys (part, digest, book, request_hash, created_at, status, sealed, body)
@@ -235,7 +237,7 @@ impl Appender {
         let (events, keys) = (&rows.events, &rows.keys);
         let (created, changed) = (&rows.created, &rows.changed);
         let count = rows.count();
-        let parameters: [&(dyn ToSql + Sync); 42] = [
+        let parameters: [&(dyn ToSql + Sync); 43] = [
             &rows.part,
             &rows.expected_head,
             &count,
@@ -278,6 +280,7 @@ impl Appender {
             &rows.expected_leaf.as_slice(),
             &rows.last_leaf(),
             &events.effective_at,
+            &created.room,
         ];
         let written = self.client.query_one(&self.statement, &parameters).await?;
         let wanted = [

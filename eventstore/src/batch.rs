@@ -14,6 +14,11 @@ use firsthand_domain::{Book, Changes, Command, Context, Rejection, StreamId, Tim
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Up to which length a new state gets room to grow: a row of 2 kB and more would be compressed or moved
+/// out of its page, and not be longer for its room.
+const WITH_ROOM: usize = 1_600;
+const ZEROS: [u8; WITH_ROOM] = [0; WITH_ROOM];
+
 /// Where a part of the log ends.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Head {
@@ -300,6 +305,7 @@ fn push_state(
 ) -> Result<(), StoreError> {
     let listed = cached.state.listed();
     rows.state.push_with(|bytes| encode_state(&cached.state, bytes))?;
+    let length = rows.state.last().map_or(0, <[u8]>::len);
     rows.stream.push_text(stream);
     rows.version.push(cached.version);
     rows.status.push(listed.status);
@@ -310,6 +316,8 @@ fn push_state(
     if !cached.stored {
         // It never changes.
         rows.parent.push_option(listed.parent);
+        let room = cached.state.growth().min(WITH_ROOM.saturating_sub(length));
+        rows.room.push(ZEROS.get(..room).unwrap_or_default());
     }
     Ok(())
 }

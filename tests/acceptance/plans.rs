@@ -1,7 +1,8 @@
-//! How PostgreSQL finds what the writer looks up, in a database where it knows nothing of the tables yet.
+//! How PostgreSQL finds and keeps what the writer reads and writes: by which index, on which page.
 
 use crate::finance_common::sql;
-use firsthand_tests::{Buyer, Options, Server};
+use firsthand_tests::{Buyer, Options, Server, Worker, media, together};
+use std::collections::BTreeMap;
 
 /// PostgreSQL keeps a plan from the sixth run on, so these are enough for both kinds.
 const SIGN_UPS: usize = 8;
@@ -40,4 +41,44 @@ async fn states_are_looked_up_by_the_primary_key_however_little_is_known_of_the_
     server.stop().await;
     host.verify().await;
     host.stop().await;
+}
+
+/// More submissions than would fit on a page if each brought only what it is when it is accepted.
+const SUBMISSIONS: u32 = 24;
+
+#[tokio::test]
+async fn a_submission_grows_on_the_page_that_it_was_written_to() {
+    let server = Server::start(Options::ephemeral()).await;
+    let buyer = Buyer::with_balance(&server, 10_000).await;
+    let job = buyer.photo_job(SUBMISSIONS, 10).await;
+    let mut workers = Vec::new();
+    for _ in 0..SUBMISSIONS {
+        let worker = Worker::new(&server).await;
+        workers.push((worker.accept(&job).await, worker));
+    }
+    let before = pages_of_submissions(&server).await;
+    assert_eq!(before.len(), SUBMISSIONS as usize, "{before:?}");
+
+    together(workers.into_iter().map(|(submission, worker)| async move {
+        worker.upload(&submission, &media::sharp(media::seed())).await.ok(200);
+        worker.scored(&submission).await
+    }))
+    .await;
+
+    let mut after = pages_of_submissions(&server).await;
+    after.retain(|submission, page| before.get(submission) != Some(page));
+    // A snapshot that somebody holds for long keeps old versions on a page; without room most would move.
+    assert!(after.len() <= SUBMISSIONS as usize / 4, "moved: {after:?} from {before:?}");
+    server.stop().await;
+}
+
+/// On which page the row of each submission stands.
+async fn pages_of_submissions(server: &Server) -> BTreeMap<String, i32> {
+    let (client, connection) = tokio_postgres::connect(&server.database_url, tokio_postgres::NoTls)
+        .await
+        .expect("a database");
+    tokio::spawn(connection);
+    let rows = "select stream, (ctid::text::point)[0]::int from streams where kind = 'submission'";
+    let rows = client.query(rows, &[]).await.expect("the rows of submissions");
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }

@@ -104,6 +104,15 @@ impl Submission {
     pub fn exists(&self) -> bool {
         self.accepted
     }
+
+    /// Returns about how many bytes its files, their measurements and the score will add.
+    pub(crate) fn growth(&self) -> usize {
+        const SCORE: usize = 100;
+        const FILE: usize = 400;
+        let reserved = usize::try_from(self.files_reserved).unwrap_or_default();
+        let missing = reserved.saturating_sub(self.files.len());
+        missing.saturating_mul(FILE).saturating_add(SCORE)
+    }
 }
 
 impl Aggregate for Submission {
