@@ -56,8 +56,9 @@ pub(super) async fn admit(
 pub(super) async fn wait_of_listed(app: &AppState, auth: &WorkerAuth) -> Result<Span, ApiError> {
     let (worker, id) = (&auth.worker, auth.id.to_string());
     let ended = i64::from(worker.approved).saturating_add(i64::from(worker.rejected));
-    if ended >= FIRST_JOBS || wait(app, worker, FIRST_JOBS) == Span::ZERO {
-        return Ok(wait(app, worker, FIRST_JOBS));
+    let longest = wait(app, worker, FIRST_JOBS);
+    if ended >= FIRST_JOBS || longest == Span::ZERO {
+        return Ok(longest);
     }
     let read = worker_submissions::count(app.store(), &id, 0, &[], FIRST_JOBS).await?;
     Ok(wait(app, worker, read.ever))
