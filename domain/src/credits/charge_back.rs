@@ -47,7 +47,7 @@ pub fn charge_back(
         missing = missing.minus(amount_cents).unwrap_or_default();
         draws.push(Draw { lot_id: lot.lot_id, amount_cents });
     }
-    let (bonus, bonus_debt_cents) = take_bonus(account, bought);
+    let (bonus, bonus_debt_cents) = take_bonus(account, bought, now);
     CreditsChargedBack {
         purchase,
         amount_cents: amount,
@@ -60,12 +60,14 @@ pub fn charge_back(
 }
 
 /// Returns what is taken of a bonus, and what is owed for it.
-fn take_bonus(account: &CreditAccount, bought: &Bought) -> (Option<Draw>, Cents) {
+fn take_bonus(account: &CreditAccount, bought: &Bought, now: Timestamp) -> (Option<Draw>, Cents) {
     let Some(lot) = bought.bonus_lot_id.and_then(|id| account.lot(id)) else {
         return (None, Cents::ZERO);
     };
     let more = bought.bonus_share.minus(bought.bonus_gone).unwrap_or_default().max(Cents::ZERO);
-    let amount_cents = lot.remaining.min(more);
+    // What is left of a bonus that has ended is gone, whether or not that is booked.
+    let left = if lot.spendable(now) { lot.remaining } else { Cents::ZERO };
+    let amount_cents = left.min(more);
     let owed = lot.held.min(more.minus(amount_cents).unwrap_or_default());
     let taken = (amount_cents > Cents::ZERO).then_some(Draw { lot_id: lot.lot_id, amount_cents });
     (taken, owed)

@@ -40,7 +40,7 @@ pub struct Fallen {
 }
 
 /// Returns what follows from a balance that falls to `after`. The warning is given once for each
-/// downward crossing; a top-up begins whenever too little is left, none is under way and the day's
+/// downward crossing, and again for a threshold that was lowered since; a top-up begins whenever too little is left, none is under way and the day's
 /// number is not used up. It gets the id `purchase`.
 pub fn fallen(
     account: &CreditAccount,
@@ -51,7 +51,10 @@ pub fn fallen(
 ) -> Fallen {
     let mut fallen = Fallen::default();
     let low = thresholds.low_balance;
-    if after < low && account.available >= low && account.told_low.is_none() {
+    // What was told while there was more, since the sandbox asked for it, told of no crossing.
+    let there = account.available_at(now);
+    let told = account.told_low.is_some_and(|threshold| threshold <= low && there < threshold);
+    if after < low && account.available >= low && !told {
         fallen.events.push(CreditEvent::LowBalance(CreditsLowBalance {
             available_cents: after,
             threshold_cents: low,
@@ -137,5 +140,24 @@ mod tests {
         account.top_ups.under_way = Some(PurchaseId::default());
         // A lot that has ended, and is not booked yet, is still counted in what was there.
         assert_eq!(falls(&account, 100, NOON), Fallen::default());
+    }
+    #[test]
+    fn a_threshold_that_was_lowered_is_crossed_anew() {
+        let mut account = account(1_000);
+        account.top_ups.under_way = Some(PurchaseId::default());
+        for event in falls(&account, 499, NOON).events {
+            account.evolve(&event);
+        }
+        account.available = Cents::new(499);
+        let lower = Thresholds { low_balance: Cents::new(200), ..RULE };
+        let falls = |account: &CreditAccount| {
+            fallen(account, &lower, Cents::new(199), PurchaseId::default(), NOON).events
+        };
+        let told = falls(&account);
+        assert_eq!(told.len(), 1, "{told:?}");
+        for event in &told {
+            account.evolve(event);
+        }
+        assert_eq!(falls(&account), []);
     }
 }

@@ -5,7 +5,7 @@ use super::open;
 use super::state::PurchaseStatus;
 use crate::credits::{CreditEvent, CreditsTopUpFailed, TOP_UP_FAILURES};
 use crate::decision::{self, Changes, Command, Context, View};
-use crate::ids::{Book, PurchaseId, StreamId};
+use crate::ids::{Book, Environment, PurchaseId, StreamId};
 use crate::organizations::{AutoTopUp, OrganizationAutoTopUpChanged, OrganizationEvent};
 use crate::rejection::Rejection;
 
@@ -13,7 +13,8 @@ use crate::rejection::Rejection;
 pub const SWITCHED_OFF: &str = "switched_off";
 
 /// Ends a purchase that was not paid. A third top-up that fails in a row switches the automatic
-/// top-up off. Does nothing if the purchase has ended or was paid.
+/// top-up off; one of a test book switches nothing off, since live books go by the same settings. Does
+/// nothing if the purchase has ended or was paid.
 #[derive(Debug, Clone)]
 pub struct EndPurchase {
     /// The purchase.
@@ -44,15 +45,18 @@ impl Command for EndPurchase {
             return Ok(changes);
         }
         let counted = u32::from(self.code != SWITCHED_OFF);
+        // The three that switched it off are over: somebody has switched it on again.
+        let so_far = account.top_ups.failures;
+        let so_far = if so_far >= TOP_UP_FAILURES { 0 } else { so_far };
         let failed = CreditsTopUpFailed {
             purchase_id: self.purchase_id,
             code: self.code.clone(),
-            failures: account.top_ups.failures.saturating_add(counted),
+            failures: so_far.saturating_add(counted),
             at: context.now,
         };
         let failures = failed.failures;
         changes.push(purchase.book.stream(), CreditEvent::TopUpFailed(failed));
-        if let Book::Organization(id, _) = purchase.book
+        if let Book::Organization(id, Environment::Live) = purchase.book
             && failures >= TOP_UP_FAILURES
         {
             let before = decision::organization(view, id)?.settings.auto_top_up;

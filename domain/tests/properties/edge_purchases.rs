@@ -11,7 +11,7 @@ use firsthand_domain::purchases::{
     SWITCHED_OFF, pack,
 };
 use firsthand_domain::time::Span;
-use firsthand_domain::{Cents, Event, Rejection, State, StreamId};
+use firsthand_domain::{Book, Cents, Environment, Event, Rejection, State, StreamId};
 use proptest::prelude::*;
 
 impl Shop {
@@ -313,6 +313,85 @@ fn three_failures_in_a_row_switch_the_top_up_off_and_a_success_forgets_them() {
     assert!(!enabled(&shop));
     shop.create(asks(10, 1, 1));
     assert_eq!(shop.account().top_ups.under_way, None);
+    // Who switches it on again has three more.
+    shop.top_up(1_000_000, 1_000);
+    for _ in 0..3 {
+        assert!(enabled(&shop));
+        shop.wait(Span::days(1));
+        shop.create(asks(10, 1, 1));
+        let id = shop.account().top_ups.under_way.unwrap();
+        shop.fail(id).unwrap();
+    }
+    assert!(!enabled(&shop));
+}
+
+#[test]
+fn failures_in_the_sandbox_leave_the_settings_alone() {
+    let mut shop = Shop::poor();
+    shop.top_up(1_000_000, 1_000);
+    shop.book = Book::Organization(shop.organization, Environment::Test);
+    shop.credit(1_000, LotOrigin::Sandbox, None);
+    for _ in 0..4 {
+        shop.wait(Span::days(1));
+        shop.create(asks(10, 1, 1));
+        let id = shop.account().top_ups.under_way.unwrap();
+        assert_eq!(names(&shop.fail(id)), ["purchase.ended", "credits.top_up_failed"]);
+    }
+}
+
+#[test]
+fn a_warning_that_the_sandbox_was_asked_for_leaves_the_next_crossing_to_be_told() {
+    let mut shop = Shop::poor();
+    shop.book = Book::Organization(shop.organization, Environment::Test);
+    shop.credit(100_000, LotOrigin::Sandbox, None);
+    let mut asked = asks(10, 1, 1);
+    asked.metadata.insert("sandbox".into(), "low_balance".into());
+    let low = |answer: Answer| names(&answer).contains(&"credits.low_balance");
+    assert!(low(shop.try_create(asked).1));
+    assert!(shop.available() > 99_000);
+    assert!(low(shop.try_create(asks(49_850, 2, 1)).1));
+    assert!(!low(shop.try_create(asks(10, 1, 1)).1), "told");
+}
+
+#[test]
+fn a_lot_that_ends_twice_begins_two_top_ups() {
+    let mut shop = Shop::poor();
+    shop.buy(1_000);
+    let end = shop.in_days(10);
+    let lot = shop.credit(300, LotOrigin::Bonus, Some(end));
+    let job = shop.create(asks(10, 1, 1));
+    shop.top_up(1_000_000, 1_000);
+    shop.world.now = end;
+    shop.expire(lot).unwrap();
+    let first = shop.account().top_ups.under_way.unwrap();
+    shop.pay(first, 1_000).unwrap();
+    // What comes back to a lot that has ended lives on for a while.
+    shop.cancel(job).unwrap();
+    shop.world.now = shop.account().lot(lot).and_then(|lot| lot.expires_at).unwrap();
+    let expected = ["credits.expired", "purchase.opened", "credits.top_up_requested"];
+    assert_eq!(names(&shop.expire(lot)), expected);
+    let second = shop.account().top_ups.under_way.unwrap();
+    assert_ne!(first, second);
+    assert_eq!(shop.purchase(second).status, PurchaseStatus::Open);
+    shop.check();
+}
+
+#[test]
+fn a_bonus_that_has_ended_is_not_taken_back_whether_or_not_its_end_is_booked() {
+    for booked in [false, true] {
+        let mut shop = Shop::poor();
+        let id = shop.buy(10_000);
+        let bonus = shop.purchase(id).bonus_lot_id.unwrap();
+        shop.world.now = shop.account().lot(bonus).and_then(|lot| lot.expires_at).unwrap();
+        if booked {
+            shop.expire(bonus).unwrap();
+        }
+        shop.reverse(id, "du_1", 10_000).unwrap();
+        assert_eq!(shop.available(), 0);
+        shop.reverse(id, "du_1", 0).unwrap();
+        assert_eq!(shop.available(), 10_000, "a dispute that was won brings no bonus to life");
+        shop.check();
+    }
 }
 
 #[test]

@@ -79,6 +79,8 @@ impl World {
         let cold = Cold::load(self, command);
         let decided = command.decide(&cold, &context);
         let book = command.book(&cold);
+        let named: Vec<StreamId> =
+            cold.named.keys().copied().chain(book.map(firsthand_domain::Book::stream)).collect();
         // A decision depends on the streams that it names, not on what else is in memory.
         let again = command.decide(&Warm(cold), &context);
         assert_eq!(decided, again, "a warm writer decides otherwise");
@@ -87,6 +89,11 @@ impl World {
             // Design D4: all streams of a command lie in one part, and its book is known.
             let slot = book.map(firsthand_domain::Book::slot);
             assert!(changes.events().iter().all(|(stream, _)| Some(stream.slot()) == slot));
+            // The writer takes what was not named for new, and numbers its events from one.
+            for (stream, _) in changes.events() {
+                let new = !self.streams.contains_key(stream);
+                assert!(new || named.contains(stream), "{stream} is not new and was not named");
+            }
         }
         Ok(self.append(changes))
     }
