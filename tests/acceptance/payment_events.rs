@@ -2,10 +2,10 @@
 
 use crate::common::server;
 use crate::finance_common::operator;
-use crate::payout_common::tell;
-use firsthand_tests::purchase::{PURCHASES, bought, once, opened, refunded};
+use crate::payout_common::{sign, signed, tell};
+use firsthand_tests::purchase::{PURCHASES, bought, once, opened, raw_post, refunded};
 use firsthand_tests::shape::{assert_instant, assert_part, text};
-use firsthand_tests::{Buyer, Wait, unique};
+use firsthand_tests::{Balance, Buyer, Wait, unique};
 use serde_json::{Value, json};
 
 const EVENTS: &str = "/internal/operator/payment_events";
@@ -96,7 +96,18 @@ async fn what_was_not_booked_says_why() {
         });
         tell(server(), environment, "checkout.session.completed", &session).await.ok(200);
     }
-    let rows = of(&id, 2).await;
+    // Nor by one that says that it is of the other mode, whoever has signed it.
+    let session = json!({
+        "id": "cs_1", "client_reference_id": id, "payment_status": "paid", "currency": "usd",
+        "payment_intent": "pi_1", "amount_total": 1_000,
+    });
+    let event = json!({
+        "id": format!("evt_{}", unique::number()), "object": "event", "livemode": false,
+        "type": "checkout.session.completed", "data": {"object": session},
+    });
+    let (signature, body) = sign(server(), "live", &event);
+    raw_post(server(), "/hooks/stripe", &signature, &body).await.ok(200);
+    let rows = of(&id, 3).await;
     assert!(rows.iter().all(|row| row["outcome"] == "refused"), "{rows:?}");
     let nobody = json!({
         "id": "cs_2", "client_reference_id": "pur_01KAPW3T4QMB2V8ZD5YX7N9F00", "currency": "usd",
@@ -105,6 +116,33 @@ async fn what_was_not_booked_says_why() {
     tell(server(), "live", "checkout.session.completed", &nobody).await.ok(200);
     let rows = of("pur_01KAPW3T4QMB2V8ZD5YX7N9F00", 1).await;
     assert_eq!(rows[0]["outcome"], "unknown");
+}
+
+#[tokio::test]
+async fn a_refund_that_overtakes_its_payment_is_booked_after_it_and_each_of_them_once() {
+    let buyer = Buyer::unverified(server()).await;
+    let id = text(&opened(&buyer.api, 1_000).await, "id").to_owned();
+    let payment = format!("pi_{}", unique::number());
+    let refund = json!({
+        "id": format!("ch_{}", unique::number()), "payment_intent": payment, "amount_refunded": 400,
+        "metadata": {"purchase_id": id},
+    });
+    let session = json!({
+        "id": "cs_3", "client_reference_id": id, "payment_status": "paid", "currency": "usd",
+        "payment_intent": payment, "amount_total": 1_000,
+    });
+    for (kind, object) in [("charge.refunded", refund), ("checkout.session.completed", session)] {
+        let (signature, body) = signed(server(), "live", kind, &object);
+        for duplicate in [false, true] {
+            let kept = raw_post(server(), "/hooks/stripe", &signature, &body).await.ok(200);
+            assert_eq!(kept, json!({"received": true, "duplicate": duplicate}));
+        }
+    }
+    let rows = of(&id, 2).await;
+    assert!(rows.iter().all(|row| row["outcome"] == "booked"), "{rows:?}");
+    assert_eq!(buyer.balance().await, Balance { available: 600, held: 0 });
+    let seen = buyer.get(&format!("{PURCHASES}/{id}")).await.ok(200);
+    assert_part(&seen, &json!({"status": "paid", "charged_back_cents": 400}));
 }
 
 #[tokio::test]

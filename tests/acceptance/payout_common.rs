@@ -112,6 +112,11 @@ pub fn signed(server: &Server, environment: &str, kind: &str, object: &Value) ->
         "id": format!("evt_{}", unique::number()), "object": "event", "type": kind,
         "data": {"object": object},
     });
+    sign(server, environment, &body)
+}
+
+/// A body with its signature in front, with the account's secret.
+pub fn sign(server: &Server, environment: &str, body: &Value) -> (String, String) {
     let path = server.data_dir.join(format!("payments.{environment}.webhook"));
     let secret = std::fs::read_to_string(path).expect("the gateway's secret");
     let (at, body) = (clock::now() as i64, body.to_string());

@@ -242,12 +242,16 @@ async fn events_that_come_twice_late_or_wrong_change_nothing() {
     set_account(&worker, GOOD).await;
     let paid = payout(&worker, Some(700), "paid").await;
     let before = totals(&worker).await;
+    let made = transfers(paying(), text(&paid, "id")).await;
     let transfer = |payout: &Value, amount: i64, reversed: i64| {
         json!({
-            "id": "tr_told", "object": "transfer", "amount": amount, "currency": "usd",
+            "id": made[0]["id"], "object": "transfer", "amount": amount, "currency": "usd",
             "amount_reversed": reversed, "metadata": {"payout_id": payout["id"]},
         })
     };
+    // Money went out a second time, under the same payout's name, and came back.
+    let mut second = transfer(&paid, 700, 700);
+    second["id"] = json!("tr_second");
     let mut unknown = transfer(&paid, 700, 0);
     unknown["metadata"] = json!({"payout_id": format!("pay_{NOBODY}")});
     for (environment, kind, object, outcome) in [
@@ -255,6 +259,8 @@ async fn events_that_come_twice_late_or_wrong_change_nothing() {
         ("live", "transfer.created", transfer(&paid, 701, 0), "refused"),
         ("live", "transfer.reversed", transfer(&paid, 700, 0), "booked"),
         ("live", "transfer.reversed", transfer(&paid, 700, 701), "refused"),
+        ("live", "transfer.created", second.clone(), "refused"),
+        ("live", "transfer.reversed", second, "refused"),
         ("test", "transfer.reversed", transfer(&paid, 700, 700), "refused"),
         ("live", "transfer.created", transfer(&failed, 600, 0), "refused"),
         ("live", "transfer.reversed", transfer(&failed, 600, 600), "refused"),

@@ -11,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::time::Duration;
 use tokio_rustls::rustls::crypto::ring;
@@ -71,7 +72,7 @@ impl PaymentError {
 /// What a checkout is opened with.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// Our id: it comes back with everything that happens to the payment, and is the idempotency
+    /// Our id: it comes back with everything that happens to the payment, and begins the idempotency
     /// key.
     pub purchase_id: String,
     /// What is to be paid, in cents.
@@ -175,6 +176,12 @@ pub(super) fn payment(object: &Value) -> Result<Payment, PaymentError> {
         purchase_id: object.get("metadata").and_then(|metadata| text(metadata, "purchase_id")),
         card: card.filter(|_card| kept),
     })
+}
+
+/// Returns the idempotency key of a checkout. The form is in it: the provider refuses a key that comes with
+/// another form, as it does when a repeat names other pages to come back to.
+fn checkout_key(purchase_id: &str, form: &str) -> String {
+    format!("{purchase_id}:{}", hex::encode(Sha256::digest(form)))
 }
 
 /// Returns the form that opens a checkout.
@@ -319,7 +326,7 @@ impl Account {
         }
     }
 
-    /// Opens a checkout. The same purchase always gets the same one.
+    /// Opens a checkout. The same purchase with the same pages to come back to gets the same one.
     ///
     /// # Errors
     /// [`PaymentError`].
@@ -327,9 +334,10 @@ impl Account {
         &self,
         session: &NewSession,
     ) -> Result<CheckoutSession, PaymentError> {
-        let key = Some(session.purchase_id.as_str());
+        let form = checkout(session);
         let path = "/v1/checkout/sessions";
-        let object = self.send(Method::POST, path, key, &checkout(session)).await?;
+        let key = checkout_key(&session.purchase_id, &form);
+        let object = self.send(Method::POST, path, Some(&key), &form).await?;
         let seconds = object.get("expires_at").and_then(Value::as_i64);
         let expires_at = seconds
             .and_then(|seconds| seconds.checked_mul(1_000_000))
@@ -355,6 +363,21 @@ impl Account {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_checkout_that_leads_back_elsewhere_has_a_key_of_its_own() {
+        let session = |success_url: &str| NewSession {
+            purchase_id: "pur_1".to_owned(),
+            amount: 1_000,
+            product: "1000 credits".to_owned(),
+            customer: None,
+            success_url: success_url.to_owned(),
+            cancel_url: "https://buyer.example/no".to_owned(),
+        };
+        let key = |url: &str| checkout_key("pur_1", &checkout(&session(url)));
+        assert_eq!(key("https://buyer.example/1"), key("https://buyer.example/1"));
+        assert_ne!(key("https://buyer.example/1"), key("https://buyer.example/2"));
+    }
 
     #[test]
     fn a_payment_stands_as_its_status_and_its_error_say() {

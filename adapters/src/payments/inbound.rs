@@ -15,7 +15,7 @@ pub struct Inbound {
     /// The payout that it names, if it names one.
     pub payout_id: Option<String>,
     /// Whether it is about real money.
-    pub livemode: bool,
+    pub livemode: Option<bool>,
     /// What it says.
     pub fact: Fact,
 }
@@ -110,7 +110,7 @@ impl Fact {
 struct Envelope {
     id: String,
     #[serde(default)]
-    livemode: bool,
+    livemode: Option<bool>,
     #[serde(rename = "type")]
     event_type: String,
     data: Data,

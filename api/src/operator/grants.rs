@@ -85,7 +85,7 @@ pub(crate) async fn grant_credits(
     }
     let book = Book::Organization(organization, request.environment);
     let lot_id = LotId::in_slot(app.mint(), organization.slot());
-    let amount = Cents::new(request.amount_cents);
+    let (amount, now) = (Cents::new(request.amount_cents), app.now());
     let reason = request.reason.clone().unwrap_or_else(|| "promotional grant".to_owned());
     let call = Call {
         command: GrantCredits { book, lot_id, amount, reason },
@@ -101,7 +101,7 @@ pub(crate) async fn grant_credits(
             organization_id: organization,
             environment: request.environment,
             amount_cents: amount,
-            available_cents: account.available,
+            available_cents: account.available_at(decision::time_of(view, book).unwrap_or(now)),
         }))
     })
     .await

@@ -99,7 +99,7 @@ impl PaymentEventView {
             cursor: format!("{}:{}", row.received_at, row.event_id),
             id: row.event_id,
             event_type: row.event_type,
-            livemode: told.livemode,
+            livemode: told.livemode == Some(true),
             outcome: row.outcome,
             purchase_id: row.purchase_id.filter(|id| id.parse::<PurchaseId>().is_ok()),
             external_ref: external_ref.map(ToOwned::to_owned),

@@ -15,8 +15,9 @@ use firsthand_domain::{Book, Cents, Environment, StreamId};
 use firsthand_eventstore::payment_events::{self, PaymentEventTask};
 use firsthand_eventstore::tasks::LeasedTask;
 
-/// How often a refund waits for the payment that it takes back.
-const PATIENCE: i32 = 12;
+/// How often a refund waits for the payment that it takes back: three and a half days and more, since
+/// attempts are five minutes apart or up to half as much again. The provider repeats an event for three.
+const PATIENCE: i32 = 1_000;
 
 /// Finds the purchase that an event is about: it names it, or the payment that it names does.
 async fn subject(
@@ -35,9 +36,14 @@ async fn subject(
     };
     match account.payment(payment).await {
         Ok(payment) => Ok(payment.purchase_id.and_then(|id| id.parse().ok())),
-        Err(PaymentError::Unreachable(why)) => Err(Trouble::Retry(why)),
-        Err(PaymentError::Refused { .. } | PaymentError::Declined(_)) => Ok(None),
+        Err(error) => no_such_payment(&error).map(|()| None),
     }
+}
+
+/// Says whether the provider knows no such payment. A refusal of our key says nothing of it: that is for the
+/// operator to mend, and the event waits.
+fn no_such_payment(error: &PaymentError) -> Result<(), Trouble> {
+    error.verdict().map(|_code| ()).ok_or_else(|| Trouble::Retry(error.to_string()))
 }
 
 /// Acts on an event, and records what became of it.
@@ -71,8 +77,10 @@ async fn act(
     event: &Inbound,
 ) -> Result<&'static str, Trouble> {
     let Some(purchase) = purchase(context, id).await? else { return Ok("unknown") };
-    // A key of the test mode must not move real money.
-    if !matches!(purchase.book, Book::Organization(_, of) if of == environment) {
+    // A key of the test mode must not move real money, nor must a live one be configured for tests.
+    let said = event.livemode.is_none_or(|live| live == (environment == Environment::Live));
+    if !said || !matches!(purchase.book, Book::Organization(_, of) if of == environment) {
+        tracing::error!(purchase.id = %id, event.id, "an event of the other mode was refused");
         return Ok("refused");
     }
     // A second payment of one purchase bought nothing, and what goes back of it takes nothing back.
@@ -94,8 +102,7 @@ async fn act(
             }
             let card = match account(context, purchase.book)?.payment(payment).await {
                 Ok(payment) => payment.card,
-                Err(PaymentError::Unreachable(why)) => return Err(Trouble::Retry(why)),
-                Err(PaymentError::Refused { .. } | PaymentError::Declined(_)) => None,
+                Err(error) => no_such_payment(&error).map(|()| None)?,
             };
             let command = booking(context, id, payment, *amount, card);
             report(context, task, stream, command).await?;
@@ -146,6 +153,9 @@ async fn about_payout(
     }
     if payout.status == PayoutStatus::Failed {
         return refused("the payout had failed");
+    }
+    if payout.transfer.as_deref().is_some_and(|known| known != transfer) {
+        return refused("it was paid by another transfer");
     }
     let (stream, transfer) = (StreamId::Payout(id), transfer.clone());
     match event.fact {
