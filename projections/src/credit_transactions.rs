@@ -2,7 +2,7 @@
 
 use crate::page::Page;
 use firsthand_domain::credits::{
-    CreditEvent, CreditsChargedBack, CreditsGranted, LotOrigin, ReleaseReason,
+    CreditEvent, CreditsChargedBack, CreditsGranted, Draw, LotOrigin, ReleaseReason,
 };
 use firsthand_domain::{Book, Event};
 use firsthand_eventstore::codec::Recorded;
@@ -60,11 +60,19 @@ fn issue(row: &mut CreditTransactionRow, granted: &CreditsGranted) {
     row.expires_at = granted.expires_at.map(firsthand_domain::Timestamp::micros);
 }
 
+/// Returns the lot of a movement, if it is of one lot only.
+fn only<'a>(draws: impl IntoIterator<Item = &'a Draw>) -> Option<String> {
+    let mut draws = draws.into_iter();
+    let first = draws.next()?;
+    draws.next().is_none().then(|| first.lot_id.to_string())
+}
+
 fn charge_back(row: &mut CreditTransactionRow, back: &CreditsChargedBack) {
     "chargeback".clone_into(&mut row.transaction_type);
     row.available_delta_cents = -(back.amount_cents.get() + back.bonus_total().get());
     row.amount_cents = row.available_delta_cents;
     "Money that went back".clone_into(&mut row.description);
+    row.lot_id = only(back.draws.iter().chain(&back.bonus));
     row.external_ref = Some(back.purchase.external_ref.clone());
 }
 
@@ -95,6 +103,7 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> Option<CreditTransactio
             row.available_delta_cents = -row.held_delta_cents;
             row.amount_cents = -row.held_delta_cents;
             "Held for a job".clone_into(&mut row.description);
+            row.lot_id = only(&held.draws);
             row.job_id = Some(held.job_id.to_string());
         }
         CreditEvent::Captured(captured) => {
@@ -102,6 +111,7 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> Option<CreditTransactio
             row.held_delta_cents = -captured.amount_cents.get();
             row.amount_cents = row.held_delta_cents;
             row.description = format!("{} approved", files(captured.files));
+            row.lot_id = only(&captured.draws);
             row.job_id = Some(captured.job_id.to_string());
             row.submission_id = Some(captured.submission_id.to_string());
         }
@@ -115,6 +125,7 @@ fn movement(recorded: &Recorded, event: &CreditEvent) -> Option<CreditTransactio
                 ReleaseReason::Deadline => "Unused escrow of a job whose deadline passed",
             }
             .clone_into(&mut row.description);
+            row.lot_id = only(&released.draws);
             row.job_id = Some(released.job_id.to_string());
         }
         CreditEvent::Expired(expired) => {

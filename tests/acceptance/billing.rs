@@ -5,7 +5,7 @@ use firsthand_tests::shape::{
     assert_id, assert_instant, assert_keys, assert_part, assert_recent, int, text,
 };
 use firsthand_tests::{Balance, Buyer, buyer as buyers, clock};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const LIST: &str = "/v1/billing/transactions";
 
@@ -72,6 +72,25 @@ async fn a_transaction_shows_every_documented_field() {
     );
     assert_keys(row, &["description", "job_id", "submission_id", "lot_id", "external_ref"]);
     assert_recent(&row["created_at"], 60.0);
+}
+
+#[tokio::test]
+async fn what_moves_one_lot_names_it() {
+    let buyer = buyer().await;
+    delivered(&buyer, 75).await;
+    let job = buyer.photo_job(1, 75).await;
+    buyer.cancel(&job).await.ok(200);
+    let refund = format!("{LIST}?type=refund");
+    buyer.rows_once(&refund, "the refund is listed", |rows| !rows.is_empty()).await;
+    let rows = buyer.api.list(LIST).await;
+    let moves = |row: &&Value| ["hold", "deduction", "refund"].iter().any(|of| row["type"] == *of);
+    let (moved, granted): (Vec<_>, Vec<_>) = rows.iter().partition(moves);
+    let granted: Vec<_> = granted.iter().map(|row| &row["lot_id"]).collect();
+    assert_eq!(moved.len(), 4, "{rows:?}");
+    for row in moved {
+        assert_id(&row["lot_id"], "lot");
+        assert!(granted.contains(&&row["lot_id"]), "{row} of {granted:?}");
+    }
 }
 
 #[tokio::test]

@@ -34,6 +34,12 @@ pub(crate) fn instant_or_day(field: &str, text: &str) -> Result<Timestamp, ApiEr
     })
 }
 
+/// Reads the instant after which a list begins. A day counts from its beginning, midnight included.
+pub(crate) fn after_instant_or_day(field: &str, text: &str) -> Result<Timestamp, ApiError> {
+    let at = instant_or_day(field, text)?;
+    Ok(if is_day(text) { Timestamp::from_micros(at.micros().saturating_sub(1)) } else { at })
+}
+
 /// Reads the instant before which a list ends. A day counts to its end.
 pub(crate) fn before_instant_or_day(field: &str, text: &str) -> Result<Timestamp, ApiError> {
     let at = instant_or_day(field, text)?;
@@ -57,11 +63,15 @@ mod tests {
         };
         let day = "2026-11-30";
         assert_eq!(read(instant_or_day, day).as_deref(), Some("2026-11-30T00:00:00Z"));
+        let last: Timestamp = "2026-11-29T23:59:59.999999Z".parse().unwrap();
+        assert_eq!(read(after_instant_or_day, day), Some(last.to_string()));
         assert_eq!(read(before_instant_or_day, day).as_deref(), Some("2026-12-01T00:00:00Z"));
         let last: Timestamp = "2026-11-30T23:59:59.999Z".parse().unwrap();
         assert_eq!(read(up_to_instant_or_day, day), Some(last.to_string()));
         let instant = "2026-11-30T12:00:00Z";
-        for each in [instant_or_day, before_instant_or_day, up_to_instant_or_day] {
+        for each in
+            [instant_or_day, after_instant_or_day, before_instant_or_day, up_to_instant_or_day]
+        {
             assert_eq!(read(each, instant).as_deref(), Some(instant));
             assert_eq!(read(each, "2026-11-31"), None);
             assert_eq!(read(each, "soon"), None);

@@ -19,7 +19,8 @@ pub(crate) use can::{
 };
 pub(crate) use if_match::IfMatch;
 pub(crate) use instant::{
-    before_instant_or_day, instant, instant_or_day, past, up_to_instant_or_day,
+    after_instant_or_day, before_instant_or_day, instant, instant_or_day, past,
+    up_to_instant_or_day,
 };
 pub(crate) use json::JsonBody;
 pub(crate) use keyed::Keyed;

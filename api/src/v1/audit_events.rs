@@ -4,8 +4,8 @@ use super::jobs::get::read as read_job;
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{
-    AuditOrJobsRead, AuditRead, Can, Id, PageParams, PageQuery, Paging, before_instant_or_day,
-    instant_or_day,
+    AuditOrJobsRead, AuditRead, Can, Id, PageParams, PageQuery, Paging, after_instant_or_day,
+    before_instant_or_day,
 };
 use crate::openapi::schema;
 use crate::views::{AuditEventView, ListView, audit_position};
@@ -83,7 +83,7 @@ impl AuditQuery {
     async fn window(&self, app: &AppState, book: Book) -> Result<Window, ApiError> {
         let mut window = Window { after: None, before: None };
         let (after, before) = (self.created_after.as_deref(), self.created_before.as_deref());
-        let after = after.map(|text| instant_or_day("created_after", text)).transpose()?;
+        let after = after.map(|text| after_instant_or_day("created_after", text)).transpose()?;
         let before =
             before.map(|text| before_instant_or_day("created_before", text)).transpose()?;
         if let Some(after) = after {

@@ -3,7 +3,8 @@
 use crate::app::AppState;
 use crate::error::ApiError;
 use crate::extract::{
-    BillingRead, Can, ListQuery, PageParams, PageQuery, before_instant_or_day, instant_or_day, past,
+    BillingRead, Can, ListQuery, PageParams, PageQuery, after_instant_or_day,
+    before_instant_or_day, past,
 };
 use crate::openapi::schema;
 use crate::views::{BalanceView, ListView, TransactionView, transaction_position};
@@ -118,7 +119,7 @@ pub(crate) async fn transactions(
     let (before, limit) = paging.by_name(transaction_position)?;
     let wanted = query.transaction_type.as_deref().map(transaction_type).transpose()?;
     let after = query.created_after.as_deref();
-    let after = after.map(|text| instant_or_day("created_after", text)).transpose()?;
+    let after = after.map(|text| after_instant_or_day("created_after", text)).transpose()?;
     let ends = query.created_before.as_deref();
     let ends = ends.map(|text| before_instant_or_day("created_before", text)).transpose()?;
     if let Some(job) = &query.job_id {

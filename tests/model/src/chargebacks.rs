@@ -120,7 +120,7 @@ impl Book {
         purchase.gone.insert(name.to_owned(), said);
         let after = purchase.back();
         if after > before {
-            self.charge_back(&mut purchase, after - before);
+            self.charge_back(&mut purchase, after - before, now);
         }
         if after < before {
             let bonus = (purchase.bonus_gone - purchase.share()).max(0);
@@ -137,17 +137,23 @@ impl Book {
     }
 
     /// Books that an amount went back.
-    fn charge_back(&mut self, purchase: &mut Purchase, amount: Amount) {
+    fn charge_back(&mut self, purchase: &mut Purchase, amount: Amount, now: At) {
         let mut missing = amount - self.take_back(&purchase.lots[0], amount);
+        let mut lots = Vec::new();
+        lots.extend((missing < amount).then(|| purchase.lots[0].clone()));
         let mut others: Vec<_> = self.lots.iter().filter(|(_, lot)| lot.origin.paid()).collect();
         others.sort_by_key(|(_, lot)| lot.age);
         let others: Vec<String> = others.into_iter().map(|(id, _)| id.clone()).collect();
         for id in others {
-            missing -= self.take_back(&id, missing);
+            let taken = self.take_back(&id, missing);
+            missing -= taken;
+            lots.extend((taken > 0).then_some(id));
         }
         self.post("payment_clearing", amount);
         let due = (purchase.share() - purchase.bonus_gone).max(0);
-        let taken = self.take_back(&purchase.lots[1], due);
+        let over = self.lots.get(&purchase.lots[1]).is_some_and(|bonus| bonus.lapsed(now));
+        let taken = self.take_back(&purchase.lots[1], if over { 0 } else { due });
+        lots.extend((taken > 0).then(|| purchase.lots[1].clone()));
         let held = self.lots.get(&purchase.lots[1]).map_or(0, |bonus| bonus.held);
         let owed = held.min(due - taken);
         purchase.bonus_gone += taken + owed;
@@ -155,7 +161,7 @@ impl Book {
         self.debt += missing + owed;
         self.bonus_debt += owed;
         self.post("receivable", -missing - owed);
-        self.moved(Movement::of("chargeback", -amount - taken - owed, 0));
+        self.moved(Movement::of("chargeback", -amount - taken - owed, 0).lots(lots));
     }
 
     /// Takes up to an amount out of what is left of a lot, if it was ever issued.

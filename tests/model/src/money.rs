@@ -25,7 +25,7 @@ pub struct Movement {
     pub balance: Amount,
     /// The held balance afterwards.
     pub held_balance: Amount,
-    /// The lot that it is about.
+    /// The lot that it is about, if it is about one only.
     pub lot: Option<String>,
     /// The job that it is about.
     pub job: Option<String>,
@@ -56,6 +56,12 @@ impl Movement {
     /// The same about a lot.
     pub(crate) fn lot(mut self, id: &str) -> Self {
         self.lot = Some(id.to_owned());
+        self
+    }
+
+    /// The same about these lots; named is one that is alone.
+    pub(crate) fn lots(mut self, lots: Vec<String>) -> Self {
+        self.lot = <[String; 1]>::try_from(lots).ok().map(|[lot]| lot);
         self
     }
 
@@ -104,8 +110,9 @@ impl Book {
             self.post(&format!("available:{}", draw.lot), -draw.amount);
         }
         self.post(&format!("escrow:{job}"), amount);
+        let lots = draws.iter().map(|draw| draw.lot.clone()).collect();
         self.holds.insert(job.to_owned(), draws);
-        self.moved(Movement::of("hold", -amount, amount).job(job));
+        self.moved(Movement::of("hold", -amount, amount).lots(lots).job(job));
         Ok(true)
     }
 
@@ -121,8 +128,10 @@ impl Book {
     ) {
         let total = price * files;
         let mut missing = total;
+        let mut lots = Vec::new();
         for draw in self.holds.get_mut(job).unwrap() {
             let taken = draw.amount.min(missing);
+            lots.extend((taken > 0).then(|| draw.lot.clone()));
             draw.amount -= taken;
             missing -= taken;
             let lot = self.lots.get_mut(&draw.lot).unwrap();
@@ -135,7 +144,8 @@ impl Book {
         self.post(&format!("escrow:{job}"), -total);
         self.post(&format!("worker_payable:{worker}"), to_worker * files);
         self.post("platform_revenue", to_platform * files);
-        self.moved(Movement::of("deduction", 0, -total).job(job).submission(submission));
+        let movement = Movement::of("deduction", 0, -total).lots(lots);
+        self.moved(movement.job(job).submission(submission));
     }
 
     /// Gives what a job still holds back to its lots. What expired meanwhile is not confiscated: such a lot gets 30
@@ -163,7 +173,8 @@ impl Book {
             self.post(&format!("available:{}", draw.lot), draw.amount);
         }
         self.post(&format!("escrow:{job}"), -total);
-        self.moved(Movement::of("refund", total, -total).job(job));
+        let lots = draws.iter().map(|draw| draw.lot.clone()).collect();
+        self.moved(Movement::of("refund", total, -total).lots(lots).job(job));
         for draw in &draws {
             self.pay_debt(&draw.lot, draw.amount);
         }

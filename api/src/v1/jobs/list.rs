@@ -3,7 +3,7 @@
 use crate::app::AppState;
 use crate::command::to_json;
 use crate::error::ApiError;
-use crate::extract::{Can, JobsRead, PageParams, PageQuery, instant_or_day};
+use crate::extract::{Can, JobsRead, PageParams, PageQuery, after_instant_or_day};
 use crate::openapi::schema;
 use crate::views::{JobView, ListView};
 use axum::extract::State;
@@ -68,7 +68,7 @@ pub(crate) async fn list(
     };
     let created_after = match &query.created_after {
         None => None,
-        Some(text) => Some(instant_or_day("created_after", text)?.micros()),
+        Some(text) => Some(after_instant_or_day("created_after", text)?.micros()),
     };
     let filter =
         JobFilter { statuses: statuses(query.status.as_deref())?, job_type, created_after };
