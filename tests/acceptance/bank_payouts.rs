@@ -174,6 +174,15 @@ async fn every_residue_is_named() {
         "residues_cents": 5_277, "elsewhere_count": 0, "not_asked_count": 0,
     });
     assert_part(&seen, &expected);
+
+    // What is booked after one payout's last transaction and before the next one's first is missing there, too.
+    forged(server, &buyer, "pi_between", 1_000).await;
+    server.gateway(true).post_form("/v1/payment_intents", &form).await.ok(200);
+    let seen = matched(server, &paid_out(server).await).await;
+    let missing = |row: &&Value| row["reason"] == "missing_there";
+    let residues = seen["residues"].as_array().expect("a list").iter();
+    let missing: Vec<_> = residues.filter(missing).map(|row| &row["reference"]).collect();
+    assert!(missing.contains(&&json!("pi_between")), "{seen}");
 }
 
 #[tokio::test]

@@ -183,6 +183,23 @@ impl Account {
             .collect()
     }
 
+    /// Returns when the last transaction before an instant was made, payouts themselves left out. `None` if there
+    /// is none, or none among the hundred before it.
+    ///
+    /// # Errors
+    /// [`PaymentError`].
+    pub async fn transaction_before(
+        &self,
+        at: Timestamp,
+    ) -> Result<Option<Timestamp>, PaymentError> {
+        let seconds = at.unix_seconds();
+        let path = format!("/v1/balance_transactions?created[lt]={seconds}&limit=100");
+        let answer = self.send(Method::GET, &path, None, "").await?;
+        let listed = answer.get("data").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let last = listed.iter().find(|one| text(one, "type").is_some_and(|kind| kind != "payout"));
+        last.map(|last| instant(last, "created")).transpose()
+    }
+
     /// Returns the amount that the provider has under the name of a payment, a charge (what went back of it), a
     /// dispute or a transfer; 0 if it knows no such thing.
     ///

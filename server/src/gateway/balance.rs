@@ -152,7 +152,7 @@ fn expand(gateway: &Gateway, object: &mut Value, field: &str) -> Result<()> {
     Ok(())
 }
 
-/// `GET /v1/balance_transactions`: of a `payout`, or all; `expand[]` knows `data.source` and what is in it.
+/// `GET /v1/balance_transactions`: of a `payout`, or all; with `created[lt]` only older ones; `expand[]` knows `data.source` and what is in it.
 pub(super) async fn list(
     State(gateway): State<Arc<Gateway>>,
     RawQuery(query): RawQuery,
@@ -172,6 +172,9 @@ pub(super) async fn list(
         if let Some(payout) = wanted.get("payout") {
             // The payout's own transaction is among them.
             rows.retain(|row| row["payout"] == *payout || row["source"] == *payout);
+        }
+        if let Some(end) = wanted.get("created[lt]").and_then(|end| end.parse::<i64>().ok()) {
+            rows.retain(|row| row["created"].as_i64().is_some_and(|created| created < end));
         }
         if let Some(last) = wanted.get("starting_after") {
             let place = rows.iter().position(|row| row["id"] == *last);

@@ -132,8 +132,8 @@ pub(super) struct BankPayoutView {
     /// What the provider paid and shows no transaction for: 0 unless something is wrong.
     #[schema(value_type = schema::Cents)]
     unexplained_cents: i64,
-    /// What was booked here between the payout's first transaction and its last and is not in it, but known to the
-    /// provider: it belongs to another payout.
+    /// What was booked here between the transaction before the payout's first and the payout's last and is not in
+    /// it, but known to the provider: it belongs to another payout.
     #[schema(minimum = 0, example = 0)]
     elsewhere_count: usize,
     /// What the provider was not asked after, since there is too much of it.
@@ -145,19 +145,30 @@ fn failed(error: &PaymentError) -> ApiError {
     ApiError::PaymentsFailed(error.to_string())
 }
 
+/// Returns when the time of transactions begins: where that of the transactions before them ends, so that
+/// nothing is booked between the times of two payouts.
+async fn begins(account: &Account, transactions: &[BalanceTransaction]) -> Result<i64, ApiError> {
+    // Nothing was booked in the time of no transaction at all.
+    let Some(first) = transactions.iter().map(|transaction| transaction.created).min() else {
+        return Ok(i64::MAX);
+    };
+    let before = account.transaction_before(first).await.map_err(|error| failed(&error))?;
+    Ok(before.map_or(i64::MIN, Timestamp::micros))
+}
+
 /// Returns what is booked here: under the names of the transactions, and in their time.
 async fn booked(
     app: &AppState,
     environment: Environment,
-    transactions: &[BalanceTransaction],
+    (transactions, begins): (&[BalanceTransaction], i64),
 ) -> Result<BTreeMap<String, Booked>, ApiError> {
     let references: BTreeSet<&str> =
         transactions.iter().map(|transaction| transaction.source.reference()).collect();
     let references: Vec<String> = references.into_iter().map(ToOwned::to_owned).collect();
-    let times = || transactions.iter().map(|transaction| transaction.created.micros());
-    // The provider counts whole seconds. Nothing was booked in the time of no transaction at all.
-    let last = times().max().map_or(i64::MIN, |last| last.saturating_add(999_999));
-    let time = (times().min().unwrap_or(i64::MAX), last);
+    let times = transactions.iter().map(|transaction| transaction.created.micros());
+    // The provider counts whole seconds.
+    let last = times.max().map_or(i64::MIN, |last| last.saturating_add(999_999));
+    let time = (begins, last);
     let mut booked: BTreeMap<String, Booked> = BTreeMap::new();
     for row in clearing::cleared(app.store(), environment, &references, time).await? {
         let since = Timestamp::from_micros(row.booked_at);
@@ -288,9 +299,10 @@ pub(super) async fn bank_payout(
     let payout = account.bank_payout(&id.0).await.map_err(|error| failed(&error))?;
     let payout = payout.ok_or(ApiError::NotFound("bank payout"))?;
     let transactions = account.balance_transactions(&id.0).await.map_err(|error| failed(&error))?;
+    let begins = begins(account, &transactions).await?;
     // After the provider was asked: what it had by then, and we had booked, is in the read models.
     app.must_catch_up_all().await?;
-    let booked = booked(&app, environment, &transactions).await?;
+    let booked = booked(&app, environment, (&transactions, begins)).await?;
     let mut result = matching(&transactions, &booked);
     let rest = ask(account, &transactions, &booked, &mut result.residues).await?;
     let view = view((payout, environment), &transactions, result, rest);
