@@ -4,7 +4,7 @@ use crate::finance_common::operator;
 use crate::payout_common::{GOOD, after, earner, payout, sums, tell};
 use firsthand_tests::purchase::{PURCHASES, bought, disputed, once, opened, paid, refunded};
 use firsthand_tests::shape::{assert_part, int, text};
-use firsthand_tests::{Buyer, Server, Wait, Worker};
+use firsthand_tests::{Buyer, Server, Wait, Worker, clock, eventually};
 use serde_json::{Value, json};
 
 const PAYOUTS: &str = "/internal/operator/bank_payouts";
@@ -177,6 +177,13 @@ async fn every_residue_is_named() {
 
     // What is booked after one payout's last transaction and before the next one's first is missing there, too.
     forged(server, &buyer, "pi_between", 1_000).await;
+    // The provider counts whole seconds: its next transaction is of a later one.
+    let booked = clock::now().floor();
+    eventually("the next second", async || {
+        let now = clock::now().floor();
+        if now > booked { Ok(()) } else { Err(json!(now)) }
+    })
+    .await;
     server.gateway(true).post_form("/v1/payment_intents", &form).await.ok(200);
     let seen = matched(server, &paid_out(server).await).await;
     let missing = |row: &&Value| row["reason"] == "missing_there";

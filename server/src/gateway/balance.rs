@@ -152,7 +152,8 @@ fn expand(gateway: &Gateway, object: &mut Value, field: &str) -> Result<()> {
     Ok(())
 }
 
-/// `GET /v1/balance_transactions`: of a `payout`, or all; with `created[lt]` only older ones; `expand[]` knows `data.source` and what is in it.
+/// `GET /v1/balance_transactions`: of a `payout`, or all; with `created[lt]` only older ones; `expand[]` knows
+/// `data.source` and what is in it.
 pub(super) async fn list(
     State(gateway): State<Arc<Gateway>>,
     RawQuery(query): RawQuery,

@@ -15,7 +15,7 @@ use firsthand_domain::{Book, Cents, Environment, StreamId};
 use firsthand_eventstore::payment_events::{self, PaymentEventTask};
 use firsthand_eventstore::tasks::LeasedTask;
 
-/// How often a refund waits for the payment that it takes back: three and a half days and more, since
+/// How often a refund waits for the payment that it takes back: three and a half days or a little more, since
 /// attempts are five minutes apart or up to half as much again. The provider repeats an event for three.
 const PATIENCE: i32 = 1_000;
 
@@ -36,14 +36,14 @@ async fn subject(
     };
     match account.payment(payment).await {
         Ok(payment) => Ok(payment.purchase_id.and_then(|id| id.parse().ok())),
-        Err(error) => no_such_payment(&error).map(|()| None),
+        Err(error) => none_if_unknown(&error),
     }
 }
 
-/// Says whether the provider knows no such payment. A refusal of our key says nothing of it: that is for the
-/// operator to mend, and the event waits.
-fn no_such_payment(error: &PaymentError) -> Result<(), Trouble> {
-    error.verdict().map(|_code| ()).ok_or_else(|| Trouble::Retry(error.to_string()))
+/// Returns nothing if the provider knows no such payment. A refusal of our key says nothing of it: that is for
+/// the operator to mend, and the event waits.
+fn none_if_unknown<T>(error: &PaymentError) -> Result<Option<T>, Trouble> {
+    error.verdict().map(|_code| None).ok_or_else(|| Trouble::Retry(error.to_string()))
 }
 
 /// Acts on an event, and records what became of it.
@@ -102,7 +102,7 @@ async fn act(
             }
             let card = match account(context, purchase.book)?.payment(payment).await {
                 Ok(payment) => payment.card,
-                Err(error) => no_such_payment(&error).map(|()| None)?,
+                Err(error) => none_if_unknown(&error)?,
             };
             let command = booking(context, id, payment, *amount, card);
             report(context, task, stream, command).await?;
