@@ -10,6 +10,7 @@ use crate::money::Cents;
 use crate::state::Aggregate;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 /// One lot. At every position `issued = remaining + held + spent + expired + charged_back` (design
 /// D10).
@@ -46,6 +47,14 @@ impl Lot {
     /// Says whether the lot's available rest may be spent at that time.
     pub fn spendable(&self, now: Timestamp) -> bool {
         self.remaining > Cents::ZERO && self.expires_at.is_none_or(|end| end > now)
+    }
+
+    /// Returns what names this end of the lot, in the lot's slot and of its time: what comes back to a lot
+    /// that has ended lives on for a while and ends again, so the lot's own id would name two purchases.
+    pub(crate) fn end_name(&self) -> Ulid {
+        let end = self.expires_at.map_or(0, Timestamp::micros);
+        // Behind the slot, in the random bits.
+        Ulid(self.lot_id.ulid().0 ^ (u128::from(end.unsigned_abs()) << 10))
     }
 }
 

@@ -40,8 +40,8 @@ pub struct Fallen {
 }
 
 /// Returns what follows from a balance that falls to `after`. The warning is given once for each
-/// downward crossing, and again for a threshold that was lowered since; a top-up begins whenever too little is left, none is under way and the day's
-/// number is not used up. It gets the id `purchase`.
+/// downward crossing, and again for a threshold that was lowered since; a top-up begins whenever too
+/// little is left, none is under way and the day's number is not used up. It gets the id `purchase`.
 pub fn fallen(
     account: &CreditAccount,
     thresholds: &Thresholds,
@@ -141,6 +141,7 @@ mod tests {
         // A lot that has ended, and is not booked yet, is still counted in what was there.
         assert_eq!(falls(&account, 100, NOON), Fallen::default());
     }
+
     #[test]
     fn a_threshold_that_was_lowered_is_crossed_anew() {
         let mut account = account(1_000);

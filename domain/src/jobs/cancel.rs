@@ -2,13 +2,18 @@
 
 use super::events::{CancelReason, JobCancelled, JobEvent, JobSlotReleased};
 use super::state::{Job, JobStatus};
-use crate::credits::{self, CreditEvent, CreditsExpired, ReleaseReason};
+use crate::credits::{
+    self, CreditAccount, CreditEvent, CreditsExpired, CreditsReleased, ReleaseReason,
+};
 use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{Book, JobId, StreamId};
 use crate::money::Cents;
+use crate::purchases::{Fall, watch};
 use crate::rejection::Rejection;
 use crate::state::State;
 use crate::submissions::{self, SubmissionStatus};
+use crate::time::Timestamp;
+use ulid::Ulid;
 
 /// Cancels a job for its buyer. Cancelling a cancelled job changes nothing and succeeds: the
 /// published client repeats calls without a key (spec section 4).
@@ -27,6 +32,9 @@ pub(super) fn needs(view: &dyn View, job_id: JobId) -> Vec<StreamId> {
     if let Some(State::Job(job)) = view.state(StreamId::Job(job_id)) {
         if job.exists() {
             need(view, job.book.stream(), &mut missing);
+            if let Book::Organization(id, _) = job.book {
+                need(view, StreamId::Organization(id), &mut missing);
+            }
         }
         for submission in job.active.keys() {
             need(view, StreamId::Submission(*submission), &mut missing);
@@ -63,20 +71,8 @@ pub(super) fn close(
         };
         changes.push(StreamId::Job(job_id), JobEvent::SlotReleased(slot));
     }
-    // What else was left of an ended lot is gone at its own time, whether or not a timer has
-    // booked it: only what comes back lives on.
-    for extension in &released.extended {
-        let rest = account.lot(extension.lot_id).map_or(Cents::ZERO, |lot| lot.remaining);
-        if rest > Cents::ZERO {
-            let expired = CreditsExpired {
-                lot_id: extension.lot_id,
-                amount_cents: rest,
-                available_cents: Some(account.available_at(context.now)),
-                at: context.now,
-            };
-            changes.push(job.book.stream(), CreditEvent::Expired(expired));
-        }
-    }
+    let ended = ended_rests(&mut changes, (job.book, account), &released, context.now);
+    let after = [account.available_at(context.now), released.amount_cents].into_iter().sum();
     let cancelled = JobCancelled { reason, refunded_cents: released.amount_cents, at: context.now };
     // What comes back pays what is owed first.
     let back = released.draws.iter().filter_map(|draw| {
@@ -89,7 +85,35 @@ pub(super) fn close(
     for event in money.chain(settled.map(CreditEvent::DebtSettled)).chain(overdue) {
         changes.push(job.book.stream(), event);
     }
+    if ended.is_some() {
+        let fall = Fall { after, cause: ended, told: false };
+        watch(&mut changes, view, (job.book, account), fall, context);
+    }
     Ok(changes)
+}
+
+/// Ends what else was left of ended lots that something comes back to. It is gone at its own time, whether
+/// or not a timer has booked it: only what comes back lives on. Returns what names such an end, if one was
+/// booked, as the timer would have named it.
+fn ended_rests(
+    changes: &mut Changes,
+    (book, account): (Book, &CreditAccount),
+    released: &CreditsReleased,
+    now: Timestamp,
+) -> Option<Ulid> {
+    let extended = released.extended.iter().filter_map(|lot| account.lot(lot.lot_id));
+    let mut name = None;
+    for lot in extended.filter(|lot| lot.remaining > Cents::ZERO) {
+        let expired = CreditsExpired {
+            lot_id: lot.lot_id,
+            amount_cents: lot.remaining,
+            available_cents: Some(account.available_at(now)),
+            at: now,
+        };
+        changes.push(book.stream(), CreditEvent::Expired(expired));
+        name = Some(lot.end_name());
+    }
+    name
 }
 
 impl Command for CancelJob {

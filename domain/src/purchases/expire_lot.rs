@@ -2,13 +2,11 @@
 //! here because a balance that falls may begin a purchase, and credits know no one.
 
 use super::top_up::{Fall, watch};
-use crate::credits::{CreditEvent, CreditsExpired, Lot};
+use crate::credits::{CreditEvent, CreditsExpired};
 use crate::decision::{self, Changes, Command, Context, View, need};
 use crate::ids::{Book, LotId, StreamId};
 use crate::money::Cents;
 use crate::rejection::Rejection;
-use crate::time::Timestamp;
-use ulid::Ulid;
 
 /// Books the expiry of a lot. Does nothing if nothing is left of it; refused before its time.
 #[derive(Debug, Clone)]
@@ -17,14 +15,6 @@ pub struct ExpireLot {
     pub book: Book,
     /// The lot.
     pub lot_id: LotId,
-}
-
-/// Returns what names this end of a lot, in the lot's slot and of its time: what comes back to a lot that
-/// has ended lives on for a while and ends again, so the lot's own id would name two purchases.
-fn cause(lot: &Lot) -> Ulid {
-    let end = lot.expires_at.map_or(0, Timestamp::micros);
-    // Behind the slot, in the random bits.
-    Ulid(lot.lot_id.ulid().0 ^ (u128::from(end.unsigned_abs()) << 10))
 }
 
 impl Command for ExpireLot {
@@ -57,8 +47,11 @@ impl Command for ExpireLot {
         });
         let mut changes = Changes::none().append(self.book.stream(), event);
         // It was not available any more, whether or not this was booked.
-        let fall =
-            Fall { after: account.available_at(context.now), cause: Some(cause(lot)), told: false };
+        let fall = Fall {
+            after: account.available_at(context.now),
+            cause: Some(lot.end_name()),
+            told: false,
+        };
         watch(&mut changes, view, (self.book, account), fall, context);
         Ok(changes)
     }

@@ -405,6 +405,24 @@ fn an_expiry_warns_of_the_low_balance_once() {
 }
 
 #[test]
+fn a_cancel_that_books_the_end_of_a_lot_tells_what_the_timer_would_have_told() {
+    let mut shop = Shop::with(400);
+    let end = shop.in_days(10);
+    let lot = shop.credit(300, LotOrigin::Bonus, Some(end));
+    let job = shop.create(asks(10, 1, 1));
+    shop.top_up(450, 1_000);
+    shop.world.now = end;
+    let told = names(&shop.cancel(job));
+    let end = told.iter().position(|name| *name == "credits.expired").unwrap();
+    let follows = ["purchase.opened", "credits.low_balance", "credits.top_up_requested"];
+    assert!(end < told.len() - 3 && told.ends_with(&follows), "{told:?}");
+    assert_eq!(shop.available(), 410);
+    assert_eq!(shop.expire(lot), Err(Rejection::TooEarly), "what came back lives on");
+    assert!(!names(&shop.try_create(asks(10, 1, 1)).1).contains(&"credits.low_balance"), "told");
+    shop.check();
+}
+
+#[test]
 fn a_lot_is_announced_once_thirty_days_before_it_ends() {
     let mut shop = Shop::with(400);
     let end = shop.in_days(100);
