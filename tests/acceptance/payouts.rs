@@ -4,11 +4,11 @@ use crate::common::{NOBODY, server};
 use crate::finance_common::sql;
 use crate::payout_common::{
     ACCOUNT, CLOSED, EARNINGS, GOOD, LOST, NO_FUNDS, PAYOUTS, after, ask, earn, earner, once,
-    paying, payout, set_account, sums, tell, totals, transfers,
+    paying, payout, set_account, sign, sums, totals, transfers,
 };
 use firsthand_tests::shape::{assert_id, assert_part, int, text};
 use firsthand_tests::{
-    DataDir, Options, Server, Worker, binary, clock, eventually, together, unique,
+    Api, DataDir, Options, Server, Worker, binary, clock, eventually, together, unique,
 };
 use serde_json::{Value, json};
 
@@ -235,6 +235,27 @@ async fn what_is_taken_back_can_be_paid_out_again() {
     assert_eq!(sums(&worker).await, [0, 0, 0, 1_200]);
 }
 
+/// Tells an event, signed with the secret of one environment, and returns what became of it.
+async fn outcome_of((environment, livemode, kind): (&str, bool, &str), object: &Value) -> String {
+    let id = format!("evt_{}", unique::number());
+    let event = json!({
+        "id": id, "object": "event", "livemode": livemode, "type": kind, "data": {"object": object},
+    });
+    let (signature, body) = sign(paying(), environment, &event);
+    let anyone = Api::anonymous(&paying().base_url);
+    anyone.post_signed("/hooks/stripe", &signature, &body).await.ok(200);
+    let url = &paying().database_url;
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a database");
+    tokio::spawn(connection);
+    let settled = "select outcome from payment_events where event_id = $1";
+    eventually("the event is settled", async || {
+        let row = client.query_one(settled, &[&id]).await.expect("a row");
+        row.get::<_, Option<String>>(0).ok_or(json!(null))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn events_that_come_twice_late_or_wrong_change_nothing() {
     let worker = earner(paying(), &[1_000, 1_000], CLOSED).await;
@@ -254,39 +275,26 @@ async fn events_that_come_twice_late_or_wrong_change_nothing() {
     second["id"] = json!("tr_second");
     let mut unknown = transfer(&paid, 700, 0);
     unknown["metadata"] = json!({"payout_id": format!("pay_{NOBODY}")});
-    for (environment, kind, object, outcome) in [
-        ("live", "transfer.created", transfer(&paid, 700, 0), "booked"),
-        ("live", "transfer.created", transfer(&paid, 701, 0), "refused"),
-        ("live", "transfer.reversed", transfer(&paid, 700, 0), "booked"),
-        ("live", "transfer.reversed", transfer(&paid, 700, 701), "refused"),
-        ("live", "transfer.created", second.clone(), "refused"),
-        ("live", "transfer.reversed", second, "refused"),
-        ("test", "transfer.reversed", transfer(&paid, 700, 700), "refused"),
-        ("live", "transfer.created", transfer(&failed, 600, 0), "refused"),
-        ("live", "transfer.reversed", transfer(&failed, 600, 600), "refused"),
-        ("live", "transfer.created", unknown, "unknown"),
-        (
-            "live",
-            "transfer.created",
-            json!({"id": "tr_bare", "amount": 1, "currency": "usd"}),
-            "unknown",
-        ),
+    let bare = json!({"id": "tr_bare", "amount": 1, "currency": "usd"});
+    for (environment, livemode, kind, object, outcome) in [
+        ("live", true, "transfer.created", transfer(&paid, 700, 0), "booked"),
+        ("live", true, "transfer.created", transfer(&paid, 701, 0), "refused"),
+        ("live", true, "transfer.reversed", transfer(&paid, 700, 0), "booked"),
+        ("live", true, "transfer.reversed", transfer(&paid, 700, 701), "refused"),
+        ("live", true, "transfer.created", second.clone(), "refused"),
+        ("live", true, "transfer.reversed", second, "refused"),
+        ("test", false, "transfer.reversed", transfer(&paid, 700, 700), "refused"),
+        ("live", false, "transfer.reversed", transfer(&paid, 700, 700), "refused"),
+        ("test", true, "transfer.reversed", transfer(&paid, 700, 700), "refused"),
+        ("live", true, "transfer.created", transfer(&failed, 600, 0), "refused"),
+        ("live", true, "transfer.reversed", transfer(&failed, 600, 600), "refused"),
+        ("live", true, "transfer.created", unknown, "unknown"),
+        ("live", true, "transfer.created", bare, "unknown"),
     ] {
-        tell(paying(), environment, kind, &object).await.ok(200);
+        let told = (environment, livemode, kind);
         // Each was looked at before the next one is told.
-        let (client, connection) =
-            tokio_postgres::connect(&paying().database_url, tokio_postgres::NoTls)
-                .await
-                .expect("a database");
-        tokio::spawn(connection);
-        let waiting = "select outcome from payment_events order by received_at desc limit 1";
-        let found = eventually("the event is settled", async || {
-            let row = client.query_one(waiting, &[]).await.expect("a row");
-            row.get::<_, Option<String>>(0).ok_or(json!(null))
-        })
-        .await;
-        assert_eq!(found, outcome, "{kind} {object}");
-        assert_eq!(totals(&worker).await, before, "{kind} {object}");
+        assert_eq!(outcome_of(told, &object).await, outcome, "{told:?} {object}");
+        assert_eq!(totals(&worker).await, before, "{told:?} {object}");
     }
     assert_eq!(once(&worker, text(&failed, "id"), "failed").await, failed);
     assert_eq!(once(&worker, text(&paid, "id"), "paid").await, paid);

@@ -19,13 +19,18 @@ use firsthand_eventstore::tasks::LeasedTask;
 /// attempts are five minutes apart or up to half as much again. The provider repeats an event for three.
 const PATIENCE: i32 = 1_000;
 
+/// Returns the purchase that an event names.
+fn named(event: &Inbound) -> Option<PurchaseId> {
+    event.purchase_id.as_deref().and_then(|id| id.parse().ok())
+}
+
 /// Finds the purchase that an event is about: it names it, or the payment that it names does.
 async fn subject(
     context: &WorkerContext,
     environment: Environment,
     event: &Inbound,
 ) -> Result<Option<PurchaseId>, Trouble> {
-    if let Some(id) = event.purchase_id.as_deref().and_then(|id| id.parse().ok()) {
+    if let Some(id) = named(event) {
         return Ok(Some(id));
     }
     let (Fact::Refunded { payment, .. } | Fact::Disputed { payment, .. }) = &event.fact else {
@@ -55,14 +60,20 @@ pub(super) async fn perform(context: &WorkerContext, task: &LeasedTask) -> Resul
         return Err(Trouble::Dead("the event is not there".to_owned()));
     };
     let event = inbound::read(&payload).map_err(|error| Trouble::Dead(error.to_string()))?;
+    let environment = known.environment;
     let (outcome, about) = match &event.fact {
         Fact::Other => ("ignored", None),
-        Fact::Transferred { transfer, .. } | Fact::TransferReversed { transfer, .. } => {
-            (about_payout(context, task, known.environment, (transfer, &event)).await?, None)
+        // A key of the test mode must not move real money, nor must a live one be configured for tests.
+        _ if event.livemode.is_some_and(|live| live != (environment == Environment::Live)) => {
+            tracing::error!(event.id, "an event of the other mode was refused");
+            ("refused", named(&event))
         }
-        _ => match subject(context, known.environment, &event).await? {
+        Fact::Transferred { transfer, .. } | Fact::TransferReversed { transfer, .. } => {
+            (about_payout(context, task, environment, (transfer, &event)).await?, None)
+        }
+        _ => match subject(context, environment, &event).await? {
             None => ("unknown", None),
-            Some(id) => (act(context, task, (id, known.environment), &event).await?, Some(id)),
+            Some(id) => (act(context, task, (id, environment), &event).await?, Some(id)),
         },
     };
     payment_events::settle(store, task.part, &known.event_id, outcome, about).await?;
@@ -77,10 +88,8 @@ async fn act(
     event: &Inbound,
 ) -> Result<&'static str, Trouble> {
     let Some(purchase) = purchase(context, id).await? else { return Ok("unknown") };
-    // A key of the test mode must not move real money, nor must a live one be configured for tests.
-    let said = event.livemode.is_none_or(|live| live == (environment == Environment::Live));
-    if !said || !matches!(purchase.book, Book::Organization(_, of) if of == environment) {
-        tracing::error!(purchase.id = %id, event.id, "an event of the other mode was refused");
+    if !matches!(purchase.book, Book::Organization(_, of) if of == environment) {
+        tracing::error!(purchase.id = %id, event.id, "an event of the other books was refused");
         return Ok("refused");
     }
     // A second payment of one purchase bought nothing, and what goes back of it takes nothing back.
