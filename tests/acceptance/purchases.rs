@@ -113,6 +113,22 @@ async fn a_key_names_one_purchase() {
 }
 
 #[tokio::test]
+async fn a_key_at_the_embedded_gateway_belongs_to_one_form() {
+    let gateway = server().gateway(true);
+    let key = unique::key();
+    let transfer = async |amount: i64| {
+        let form = format!("amount={amount}&currency=usd&destination=acct_1NvGoodAccount");
+        let kind = "application/x-www-form-urlencoded";
+        let call = gateway.request(reqwest::Method::POST, "/v1/transfers").key(&key);
+        call.bytes(kind, form).send().await
+    };
+    let first = transfer(700).await.ok(200);
+    let refused = transfer(701).await.ok(400);
+    assert_eq!(refused["error"]["type"], "idempotency_error");
+    assert_eq!(transfer(700).await.ok(200), first);
+}
+
+#[tokio::test]
 async fn both_names_of_the_route_open_a_checkout() {
     let buyer = Buyer::unverified(server()).await;
     let body = json!({"amount_cents": 1_000});

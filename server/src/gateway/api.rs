@@ -73,10 +73,11 @@ pub(super) fn id(prefix: &str) -> String {
     format!("{prefix}_{}", hex::encode(rand::random::<[u8; 12]>()))
 }
 
-/// Answers a request that creates something: under one key only once.
+/// Answers a request that creates something: under one key only once, and only for the form that the key
+/// came with first.
 pub(super) fn create(
     gateway: &Gateway,
-    headers: &HeaderMap,
+    (headers, form): (&HeaderMap, &Form),
     make: impl FnOnce(&Keys) -> std::io::Result<(StatusCode, Value)>,
 ) -> Response {
     let Some(keys) = caller(gateway, headers) else {
@@ -85,11 +86,19 @@ pub(super) fn create(
     };
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     let key = key.map(|key| hex::encode(Sha256::digest(format!("{}:{key}", keys.secret_key))));
+    let form = json!(form.0);
     on_disk(|| {
         let _changing = gateway.shelf.change();
         if let Some(key) = &key
             && let Some(known) = gateway.shelf.get("keys", key)?
         {
+            // What was kept before forms were has none.
+            if known["form"].is_object() && known["form"] != form {
+                let message = "Keys for idempotent requests can only be used with the same \
+                               parameters they were first used with.";
+                let kind = "idempotency_error";
+                return Ok(error(StatusCode::BAD_REQUEST, kind, kind, message));
+            }
             let status = known["status"].as_u64().and_then(|status| u16::try_from(status).ok());
             let status = status.and_then(|status| StatusCode::from_u16(status).ok());
             let status = status.unwrap_or(StatusCode::OK);
@@ -97,7 +106,7 @@ pub(super) fn create(
         }
         let (status, body) = make(keys)?;
         if let Some(key) = &key {
-            let answer = json!({"status": status.as_u16(), "body": body});
+            let answer = json!({"status": status.as_u16(), "body": body, "form": form});
             gateway.shelf.put("keys", key, &answer)?;
         }
         Ok((status, Json(body)).into_response())
@@ -114,7 +123,7 @@ pub(super) async fn create_session(
     let Some(amount) = form.cents("line_items[0][price_data][unit_amount]") else {
         return missing("line_items[0][price_data][unit_amount]");
     };
-    create(&gateway, &headers, |keys| {
+    create(&gateway, (&headers, &form), |keys| {
         let live = keys.environment == Environment::Live;
         let id = id(if live { "cs_live" } else { "cs_test" });
         let session = json!({
@@ -228,7 +237,7 @@ pub(super) async fn create_payment(
 ) -> Response {
     let form = Form::parse(&body);
     let Some(amount) = form.cents("amount") else { return missing("amount") };
-    create(&gateway, &headers, |keys| {
+    create(&gateway, (&headers, &form), |keys| {
         let method = form.text("payment_method").unwrap_or_default();
         let card = gateway.shelf.get("objects", method)?.unwrap_or_default();
         if card["customer"].as_str() != form.text("customer") || card["declines_later"] == true {

@@ -29,7 +29,7 @@ pub(super) async fn create_transfer(
     let Some(destination) = form.text("destination").filter(|id| id.starts_with("acct_")) else {
         return missing("destination");
     };
-    create(&gateway, &headers, |keys| {
+    create(&gateway, (&headers, &form), |keys| {
         if destination.ends_with("Closed") {
             let error = refusal("account_invalid", "The account is closed.");
             return Ok((StatusCode::BAD_REQUEST, error));
