@@ -122,6 +122,7 @@ async fn an_operator_s_grant_that_makes_no_sense_is_refused() {
         ("amount_cents", json!(-100)),
         ("amount_cents", json!("100")),
         ("environment", json!("prod")),
+        ("reason", json!("x".repeat(501))),
     ] {
         let body = firsthand_tests::job::with(&good, &json!({ field: wrong }));
         operator.post("/internal/operator/grants", &body).await.invalid(field);

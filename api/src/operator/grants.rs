@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
+/// The longest reason, in characters: it is the description of the transaction.
+const LONGEST_REASON: usize = 500;
 /// The largest single grant: ten million dollars.
 const MOST: i64 = 1_000_000_000;
 
@@ -34,7 +36,7 @@ pub(crate) struct GrantRequest {
     #[schema(minimum = 1, maximum = 1_000_000_000, example = 1000)]
     amount_cents: i64,
     #[serde(default)]
-    #[schema(example = "promotional grant")]
+    #[schema(max_length = 500, example = "promotional grant")]
     reason: Option<String>,
 }
 
@@ -82,6 +84,10 @@ pub(crate) async fn grant_credits(
         request.organization_id.parse().map_err(|_invalid| ApiError::NotFound("organization"))?;
     if !(1..=MOST).contains(&request.amount_cents) {
         return Err(ApiError::field("amount_cents", format!("must be 1 to {MOST}")));
+    }
+    if request.reason.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON) {
+        let message = format!("must have at most {LONGEST_REASON} characters");
+        return Err(ApiError::field("reason", message));
     }
     let book = Book::Organization(organization, request.environment);
     let lot_id = LotId::in_slot(app.mint(), organization.slot());
