@@ -159,8 +159,10 @@ pub enum Rejection {
         /// Where it stands.
         now: Timestamp,
     },
-    /// A test clock goes forward by two years at a time.
-    #[error("a clock goes forward by no more than 731 days at a time")]
+    /// A test clock goes forward by two years at a time, and not beyond a far end.
+    #[error(
+        "a clock goes forward by no more than 731 days at a time, and not beyond the year 2199"
+    )]
     ClockTooFar,
     /// The test clock is on its way.
     #[error("the clock is still on its way")]

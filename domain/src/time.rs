@@ -94,10 +94,10 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(instant) => instant.fmt(f),
-            Err(_out_of_range) => f.write_str("9999-12-31T23:59:59Z"),
-        }
+        // What can't be written as a year of four digits is written as the last instant that can, or the
+        // first: whatever is written can be read again.
+        let nearest = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(nearest).fmt(f)
     }
 }
 
@@ -132,6 +132,16 @@ mod tests {
         assert_eq!(noon.to_string(), "2026-03-15T10:00:00Z");
         assert_eq!("2026-03-15T12:00:00+02:00".parse(), Ok(noon));
         assert_eq!("yesterday".parse::<Timestamp>(), Err(InvalidTime));
+    }
+
+    #[test]
+    fn whatever_is_written_can_be_read() {
+        for micros in [i64::MIN, -1, 0, 253_402_207_200_000_000, 253_402_300_800_000_000, i64::MAX]
+        {
+            let written = Timestamp::from_micros(micros).to_string();
+            let read: Timestamp = written.parse().unwrap();
+            assert_eq!(read.to_string().get(..19), written.get(..19), "{micros}");
+        }
     }
 
     #[test]

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 /// A clock goes forward by no more than this at a time: two years.
 pub const LONGEST_ADVANCE: Span = Span::days(731);
 
+/// No clock goes beyond this, the first instant of the year 2200: what follows from its time, by months or
+/// years, must stay a time that can be written.
+pub(super) const LAST_INSTANT: Timestamp = Timestamp::from_micros(7_258_118_400_000_000);
+
 /// The clock of a sandbox book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TestClock {
@@ -34,7 +38,7 @@ impl TestClock {
         if to < now {
             return Err(Rejection::ClockBackwards { now });
         }
-        if to > now.after(LONGEST_ADVANCE) {
+        if to > now.after(LONGEST_ADVANCE) || to > LAST_INSTANT {
             return Err(Rejection::ClockTooFar);
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 use crate::shop::Shop;
 use crate::stored::replayed;
+use firsthand_domain::decision::View;
 use firsthand_domain::test_clocks::{
     AdvanceTestClock, CreateTestClock, FinishAdvance, Forward, MoveTestClock, TestClock,
 };
@@ -143,4 +144,30 @@ fn a_book_s_time_is_its_clock_s_and_only_the_sandbox_has_one() {
     let back = Forward::To(at.before(Span::seconds(1)));
     let refused = shop.world.run(&AdvanceTestClock { organization_id, forward: back });
     assert_eq!(refused, Err(Rejection::ClockBackwards { now: at }));
+}
+
+#[test]
+fn a_clock_ends_with_the_year_2199() {
+    let mut shop = Shop::poor();
+    let organization_id = shop.organization;
+    let end: Timestamp = "2200-01-01T00:00:00Z".parse().unwrap();
+    shop.world.run(&CreateTestClock { organization_id, frozen_time: None }).unwrap();
+    let by = |shop: &mut Shop, span| {
+        shop.world.run(&AdvanceTestClock { organization_id, forward: Forward::By(span) })
+    };
+    let now = |shop: &Shop| match shop.world.state(StreamId::TestClock(organization_id)) {
+        Some(State::TestClock(clock)) => (clock.now.unwrap(), clock.target),
+        other => panic!("{other:?}"),
+    };
+    while by(&mut shop, Span::seconds(FURTHEST)).is_ok() {
+        let to = now(&shop).1.unwrap();
+        shop.world.run(&FinishAdvance { organization_id, to }).unwrap();
+    }
+    let (stands, target) = now(&shop);
+    assert_eq!(target, None);
+    assert!(stands <= end && stands.after(Span::seconds(FURTHEST)) > end, "{stands}");
+    let to = |to| AdvanceTestClock { organization_id, forward: Forward::To(to) };
+    let beyond = end.after(Span::seconds(1));
+    assert_eq!(shop.world.run(&to(beyond)), Err(Rejection::ClockTooFar));
+    shop.world.run(&to(end)).unwrap();
 }
