@@ -64,6 +64,9 @@ fn draw(
     (draws, missing)
 }
 
+/// A job is paid from no more lots than this. Each is a posting of one entry, and the book's state is one row.
+pub(super) const MOST_LOTS: usize = 10_000;
+
 /// Sets a job's price aside. Spends what expires soonest first, promotional before paid at equal
 /// expiry, then the oldest (design D10); the lots are fixed by the hold.
 pub fn hold(
@@ -80,6 +83,9 @@ pub fn hold(
     // A stable sort: lots stay in order of issue where nothing else decides.
     lots.sort_by_key(|lot| (lot.expires_at.is_none(), lot.expires_at, lot.origin.paid()));
     let (draws, missing) = draw(amount, lots.iter().map(|lot| (lot.lot_id, lot.remaining)));
+    if draws.len() > MOST_LOTS {
+        return Err(Rejection::AmountOverflow);
+    }
     if missing == Cents::ZERO {
         Ok(CreditsHeld { job_id, amount_cents: amount, draws, at: now })
     } else {

@@ -14,6 +14,10 @@ pub const FREE_GRANT: Cents = Cents::new(250);
 /// What a sandbox book starts with, and is filled up to once a day (spec section 14).
 pub const SANDBOX_GRANT: Cents = Cents::new(100_000);
 
+/// A sandbox with so many lots is filled up no more: one whose clock goes through many years, with jobs
+/// that hold a little of each day's play money, would gather lots without end.
+const MOST_SANDBOX_LOTS: usize = 1_000;
+
 /// Free and bonus credits expire after this many months (spec section 17 row 5).
 pub(super) const EXPIRY_MONTHS: i32 = 12;
 
@@ -59,7 +63,8 @@ pub fn issue(
 pub fn refill(account: &CreditAccount, lot_id: LotId, now: Timestamp) -> Option<CreditEvent> {
     let missing = SANDBOX_GRANT.minus(account.available_at(now))?;
     let due = account.refilled_on.is_some_and(|day| day < now.day()) && missing > Cents::ZERO;
-    due.then(|| issue(lot_id, LotOrigin::Sandbox, missing, "sandbox refilled", now))
+    let room = account.lots.len() < MOST_SANDBOX_LOTS;
+    (due && room).then(|| issue(lot_id, LotOrigin::Sandbox, missing, "sandbox refilled", now))
 }
 
 /// Grants promotional credits; only the operator may.
@@ -130,6 +135,13 @@ mod tests {
         granted(&mut account, &refilled);
         assert_eq!(account.available_at(tomorrow), SANDBOX_GRANT);
         assert_eq!(refill(&account, lot_id, tomorrow), None, "filled up already");
+        let mut crowded = account.clone();
+        crowded.lots = account.lots.iter().cycle().take(MOST_SANDBOX_LOTS).cloned().collect();
+        crowded.lots.iter_mut().for_each(|lot| lot.remaining = Cents::ZERO);
+        let later = tomorrow.after(Span::days(1));
+        assert_eq!(refill(&crowded, lot_id, later), None, "too many lots");
+        crowded.lots.pop();
+        assert!(refill(&crowded, lot_id, later).is_some());
         let full = refill(&account, lot_id, tomorrow.after(Span::days(1)));
         assert_eq!(full, None, "nothing is missing");
     }

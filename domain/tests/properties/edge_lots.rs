@@ -253,3 +253,17 @@ fn a_grant_needs_an_organization_that_exists() {
     let refused = Err(Rejection::NotFound { kind: "organization" });
     assert_eq!(shop.world.run(&grant), refused);
 }
+
+#[test]
+fn a_job_is_paid_from_ten_thousand_lots_and_no_more() {
+    let mut shop = Shop::poor();
+    for _ in 0..=10_000 {
+        shop.credit(1, Purchase, None);
+    }
+    assert_eq!(shop.try_create(asks(10_001, 1, 1)).1, Err(Rejection::AmountOverflow));
+    assert_eq!(shop.available(), 10_001, "nothing is held");
+    let job = shop.create(asks(10_000, 1, 1));
+    assert_eq!(shop.available(), 1);
+    shop.cancel(job).unwrap();
+    assert_eq!(shop.available(), 10_001);
+}
