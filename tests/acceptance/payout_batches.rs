@@ -193,5 +193,20 @@ async fn buyers_and_workers_books_agree_and_every_residue_is_named() {
     }
     let trial = operator(&server).get("/internal/operator/trial_balance").await.ok(200);
     assert_eq!(trial["sum_cents"], 0, "{trial}");
+    // What the live books and the workers' own owe together is what the report says.
+    let totals = &operator(&server).get(PAYABLES).await.ok(200)["totals"];
+    let path = "/internal/operator/trial_balance?environment=live";
+    let live = operator(&server).get(path).await.ok(200);
+    assert_eq!(live["sum_cents"], 0, "{live}");
+    let of = |name: &str| {
+        let rows = live["accounts"].as_array().expect("accounts");
+        let row = rows.iter().find(|row| row["account"] == name);
+        row.map_or(0, |row| int(row, "balance_cents"))
+    };
+    assert_eq!(of("worker_payable"), 2_060);
+    assert_eq!(of("worker_settlement"), -2_060);
+    assert_eq!(of("earnings"), int(totals, "balance_cents"));
+    assert_eq!(of("payout_clearing"), int(totals, "paid_cents"));
+    assert!(of("payout_clearing") > 0, "somebody was paid");
     server.verify().await;
 }

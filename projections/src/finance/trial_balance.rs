@@ -1,6 +1,7 @@
 //! Trial balance: every kind of account, over all books or one, at any instant.
 
 use super::{Scope, position};
+use firsthand_domain::Environment;
 use firsthand_eventstore::verify::snapshot;
 use firsthand_eventstore::{Store, StoreError};
 use serde::Serialize;
@@ -41,16 +42,20 @@ pub(super) async fn of_part(
             .await?
         }
         Scope::All | Scope::Environment(_) => {
+            // Workers earn and are paid real money only: their books stand beside the live ones.
+            let of_workers = scope == Scope::Environment(Environment::Live);
             sqlx::query_as!(
                 TrialBalanceRow,
                 r#"select split_part(account, ':', 1) as "account!",
                           sum(amount_cents)::bigint as "balance_cents!"
                    from journal
-                   where part = $1 and book like $2 and position <= $3
+                   where part = $1 and position <= $3
+                     and (book like $2 or $4 and book like 'wkr\_%')
                    group by 1"#,
                 part,
                 scope.pattern(),
-                until
+                until,
+                of_workers
             )
             .fetch_all(connection)
             .await?
