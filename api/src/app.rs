@@ -12,8 +12,9 @@ use firsthand_adapters::payments::Payments;
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::ObjectStore;
 use firsthand_domain::{Book, State, Timestamp};
-use firsthand_eventstore::{Clock, Ledger, Store};
+use firsthand_eventstore::{Clock, Ledger, Store, read};
 use firsthand_projections::Follower;
+use firsthand_projections::finance::position::Positions;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -170,14 +171,22 @@ impl AppState {
         futures_util::future::join_all(parts).await;
     }
 
-    /// Like [`Self::catch_up`], for what must not be answered from less: money as of an instant.
+    /// Waits until the read models hold a book's part as far as the log has got, in whatever process: for what
+    /// must not be answered from less, money as of an instant.
     pub(crate) async fn must_catch_up(&self, book: Book) -> Result<(), ApiError> {
-        self.must_catch_up_part(self.store().part_of_book(book)).await
+        let part = self.store().part_of_book(book);
+        self.must_reach_part(part, read::head(self.store(), part).await?).await
     }
 
     /// Like [`Self::must_catch_up`], for all parts.
     pub(crate) async fn must_catch_up_all(&self) -> Result<(), ApiError> {
-        let parts = self.store().all_parts().map(|part| self.must_catch_up_part(part));
+        let heads = read::heads(self.store()).await?;
+        self.must_reach_all(&heads.into_iter().collect()).await
+    }
+
+    /// Waits until the read models hold each part up to a position.
+    pub(crate) async fn must_reach_all(&self, positions: &Positions) -> Result<(), ApiError> {
+        let parts = positions.iter().map(|(&part, &until)| self.must_reach_part(part, until));
         futures_util::future::try_join_all(parts).await?;
         Ok(())
     }
@@ -186,11 +195,6 @@ impl AppState {
     /// may have gone on in another process.
     pub(crate) async fn must_reach(&self, book: Book, position: i64) -> Result<(), ApiError> {
         self.must_reach_part(self.store().part_of_book(book), position).await
-    }
-
-    async fn must_catch_up_part(&self, part: i16) -> Result<(), ApiError> {
-        let Some(head) = self.ledger.head(part).map(|head| *head.borrow()) else { return Ok(()) };
-        self.must_reach_part(part, head).await
     }
 
     async fn must_reach_part(&self, part: i16, position: i64) -> Result<(), ApiError> {

@@ -9,6 +9,7 @@ use axum::extract::State;
 use firsthand_domain::Timestamp;
 use firsthand_domain::ids::{SubmissionId, WorkerId};
 use firsthand_projections::Page;
+use firsthand_projections::finance::position::{self, Positions};
 use firsthand_projections::finance::worker_payables::{self as report, AllUntold, Payable};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -110,12 +111,12 @@ async fn row(
     app: &AppState,
     worker_id: WorkerId,
     payable: &Payable,
-    instant: i64,
+    (instant, positions): (i64, &Positions),
 ) -> Result<WorkerPayableView, ApiError> {
     let untold = if payable.difference() == 0 {
         AllUntold::default()
     } else {
-        report::untold(app.store(), worker_id, instant).await?
+        report::untold(app.store(), worker_id, (instant, positions)).await?
     };
     let named = untold.named.into_iter().map(|one| ResidueView {
         submission_id: one.submission_id,
@@ -140,6 +141,12 @@ fn only_differing(text: Option<&str>) -> Result<bool, ApiError> {
     }
 }
 
+/// Reads what a page is behind: a worker, at the instant of the first page.
+fn behind(cursor: &str) -> Result<(WorkerId, i64), ApiError> {
+    let read = |(id, instant): (&str, &str)| Some((id.parse().ok()?, instant.parse().ok()?));
+    cursor.split_once('@').and_then(read).ok_or_else(bad_cursor)
+}
+
 /// `GET /internal/operator/worker_payables`
 #[utoipa::path(
     get,
@@ -161,15 +168,13 @@ pub(super) async fn worker_payables(
     let as_of = query.as_of.as_deref().map(|text| past(now, "as_of", text)).transpose()?;
     let differing = only_differing(query.differing.as_deref())?;
     let limit = paging.limit()?;
-    let after: Option<WorkerId> = match &paging.after {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|_invalid| bad_cursor())?),
-    };
-    // The parts are read one after the other: one instant for all, or what happens meanwhile would be in one
-    // book and not in the other.
-    let instant = as_of.unwrap_or(now).micros();
-    app.must_catch_up_all().await?;
-    let payables = report::worker_payables(app.store(), instant).await?;
+    let after = paging.after.as_deref().map(behind).transpose()?;
+    // The parts are read one after the other: one instant for all, and for all pages, or what happens meanwhile
+    // would be in one book and not in the other.
+    let instant = after.map_or_else(|| as_of.unwrap_or(now).micros(), |(_, instant)| instant);
+    let positions = position::of_all(app.store(), instant).await?;
+    app.must_reach_all(&positions).await?;
+    let payables = report::worker_payables(app.store(), &positions).await?;
     let mut totals = Payable::default();
     for payable in payables.values() {
         totals.join(payable);
@@ -177,16 +182,16 @@ pub(super) async fn worker_payables(
     let wanted: Vec<_> = payables
         .iter()
         .filter(|(id, payable)| {
-            after.is_none_or(|after| **id > after) && (!differing || payable.difference() != 0)
+            after.is_none_or(|(after, _)| **id > after) && (!differing || payable.difference() != 0)
         })
         .take(usize::try_from(limit + 1).unwrap_or(usize::MAX))
         .collect();
     let page = Page::of(wanted, limit);
     let last = page.items.last().filter(|_last| page.has_more);
-    let next_cursor = last.map(|(id, _payable)| paging.cursor(&id.to_string()));
+    let next_cursor = last.map(|(id, _payable)| paging.cursor(&format!("{id}@{instant}")));
     let mut workers = Vec::with_capacity(page.items.len());
     for (worker_id, payable) in page.items {
-        workers.push(row(&app, *worker_id, payable, instant).await?);
+        workers.push(row(&app, *worker_id, payable, (instant, &positions)).await?);
     }
     Ok(Json(WorkerPayablesView {
         object: "worker_payables",

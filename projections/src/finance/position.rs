@@ -1,8 +1,9 @@
 //! The position of an instant: which events were recorded by then.
 
 use firsthand_domain::Book;
-use firsthand_eventstore::StoreError;
+use firsthand_eventstore::{Store, StoreError};
 use sqlx::PgConnection;
+use std::collections::BTreeMap;
 
 /// Returns the last position that a report of an instant counts, in microseconds since the epoch. A
 /// report of one book goes by that book's time, which is its clock's where it has one; a report of
@@ -64,6 +65,21 @@ async fn recorded(
     .fetch_optional(connection)
     .await?;
     found.ok_or_else(|| StoreError::corrupt(format!("part {part}: an instant has no position")))
+}
+
+/// How far each part had got at an instant.
+pub type Positions = BTreeMap<i16, i64>;
+
+/// Returns how far each part had got at an instant, in microseconds since the epoch. What is decided now
+/// may be committed later, so that a report asks once, waits for the read models to get there, and goes
+/// by the same positions throughout.
+pub async fn of_all(store: &Store, instant: i64) -> Result<Positions, StoreError> {
+    let mut connection = store.single().acquire().await?;
+    let mut positions = BTreeMap::new();
+    for part in store.all_parts() {
+        positions.insert(part, recorded(&mut connection, part, instant).await?);
+    }
+    Ok(positions)
 }
 
 /// Returns the last position that counts: that of an instant, or the end of the log without one.

@@ -1,6 +1,7 @@
 //! Worker payables: what buyers' books owe each worker, and what the worker's own book says of it.
 
-use super::{Scope, position};
+use super::Scope;
+use super::position::Positions;
 use firsthand_domain::ids::{SubmissionId, WorkerId};
 use firsthand_domain::submissions::{Submission, SubmissionStatus};
 use firsthand_domain::{Book, Environment, State, StreamId, Timestamp};
@@ -84,16 +85,15 @@ async fn of_part(
     Ok(rows.into_iter().map(|row| (row.worker, row.kind, row.cents)).collect())
 }
 
-/// Returns what is owed to each worker at an instant, in microseconds since the epoch.
+/// Returns what is owed to each worker up to a position of each part, which the read models have got to.
 pub async fn worker_payables(
     store: &Store,
-    instant: i64,
+    positions: &Positions,
 ) -> Result<BTreeMap<WorkerId, Payable>, StoreError> {
     let mut payables: BTreeMap<WorkerId, Payable> = BTreeMap::new();
-    // Postings up to a position never change: no snapshot is needed.
+    // Postings up to a position that was got to never change: no snapshot is needed.
     let mut connection = store.single().acquire().await?;
-    for part in store.all_parts() {
-        let until = position::bound(&mut connection, part, None, Some(instant)).await?;
+    for (&part, &until) in positions {
         for (worker, kind, cents) in of_part(&mut connection, part, until).await? {
             let worker: WorkerId = worker.parse().map_err(StoreError::corrupt)?;
             payables.entry(worker).or_default().add(&kind, cents);
@@ -122,14 +122,15 @@ pub struct AllUntold {
     pub amount_cents: i64,
 }
 
-/// Returns a worker's approved submissions that the worker's book was not told of at an instant.
+/// Returns a worker's approved submissions that the worker's book was not told of at an instant, in
+/// microseconds since the epoch, at which the parts had got to these positions.
 pub async fn untold(
     store: &Store,
     worker: WorkerId,
-    instant: i64,
+    (instant, positions): (i64, &Positions),
 ) -> Result<AllUntold, StoreError> {
     let mut found = Vec::new();
-    for (part, submissions) in candidates(store, worker, instant).await? {
+    for (part, submissions) in candidates(store, worker, (instant, positions)).await? {
         for (submission_id, submission) in approved(store, part, &submissions).await? {
             let then = |at: Timestamp| at.micros() <= instant;
             if !submission.book.is_sandbox() && submission.scored_at.is_some_and(then) {
@@ -152,12 +153,11 @@ pub async fn untold(
 async fn candidates(
     store: &Store,
     worker: WorkerId,
-    instant: i64,
+    (instant, positions): (i64, &Positions),
 ) -> Result<BTreeMap<i16, Vec<String>>, StoreError> {
     let book = Book::Worker(worker);
     let part = store.part_of_book(book);
-    let mut connection = store.single().acquire().await?;
-    let until = position::bound(&mut connection, part, None, Some(instant)).await?;
+    let until = positions.get(&part).copied().unwrap_or(0);
     let ids = sqlx::query_scalar!(
         "select s.submission_id
          from worker_submissions s
@@ -172,7 +172,7 @@ async fn candidates(
         until,
         instant
     )
-    .fetch_all(&mut *connection)
+    .fetch_all(store.single())
     .await?;
     let mut by_part: BTreeMap<i16, Vec<String>> = BTreeMap::new();
     for id in ids {
