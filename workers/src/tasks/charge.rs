@@ -4,7 +4,6 @@ use super::{report, state};
 use crate::runner::{Trouble, WorkerContext};
 use firsthand_adapters::ids::mint;
 use firsthand_adapters::payments::{Account, Charge, Payment, PaymentError, Standing};
-use firsthand_domain::credits::Card;
 use firsthand_domain::ids::{LotId, PurchaseId};
 use firsthand_domain::purchases::{
     CompletePurchase, EndPurchase, Paid, Purchase, PurchaseStatus, SWITCHED_OFF,
@@ -50,18 +49,6 @@ pub(super) fn booking(
         lot_id: lot(),
         bonus_lot_id: lot(),
     }
-}
-
-/// Returns the card that a top-up charges. One that was opened before purchases kept theirs has its
-/// book's.
-async fn card(context: &WorkerContext, purchase: &Purchase) -> Result<Option<Card>, Trouble> {
-    if purchase.card.is_some() {
-        return Ok(purchase.card.clone());
-    }
-    Ok(match state(context, purchase.book.stream()).await? {
-        Some(State::Credits(account)) => account.card,
-        _ => None,
-    })
 }
 
 /// Returns the payment that an earlier attempt made, if one did: the provider forgets its idempotency
@@ -110,7 +97,8 @@ pub(super) async fn perform(
     }
     let stream = StreamId::Purchase(id);
     let end = |code: String| EndPurchase { purchase_id: id, code };
-    let Some(card) = card(context, &purchase).await? else {
+    // Never another card than the first attempt's: under its key the provider takes one form only.
+    let Some(card) = purchase.card.clone() else {
         return report(context, task, stream, end("no_card".to_owned())).await;
     };
     let request = Charge {
