@@ -1,4 +1,4 @@
-//! The migrations are compiled in, and cargo sees no file that only a macro reads.
+//! Cargo watches the migrations that were compiled in, and sees no new one.
 
 fn main() {
     println!("cargo::rerun-if-changed=../migrations");

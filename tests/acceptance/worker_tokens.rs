@@ -127,10 +127,13 @@ async fn an_operator_s_grant_that_makes_no_sense_is_refused() {
         let body = firsthand_tests::job::with(&good, &json!({ field: wrong }));
         operator.post("/internal/operator/grants", &body).await.invalid(field);
     }
+    let mut longest = good.clone();
+    longest["reason"] = json!("é".repeat(500));
+    operator.post("/internal/operator/grants", &longest).await.ok(201);
     let unknown =
         firsthand_tests::job::with(&good, &json!({"organization_id": format!("org_{NOBODY}")}));
     operator.post("/internal/operator/grants", &unknown).await.refused(404, "not_found");
-    assert_eq!(buyer.balance().await.available, 100_000);
+    assert_eq!(buyer.balance().await.available, 100_100);
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub struct CancelJob {
     pub job_id: JobId,
 }
 
-/// Names what closing a job touches: the job, its book's credits, its active submissions.
+/// Names what closing a job touches: the job, its book's credits and organization, its active submissions.
 pub(super) fn needs(view: &dyn View, job_id: JobId) -> Vec<StreamId> {
     let mut missing = Vec::new();
     need(view, StreamId::Job(job_id), &mut missing);
@@ -94,7 +94,8 @@ pub(super) fn close(
 
 /// Ends what else was left of ended lots that something comes back to. It is gone at its own time, whether
 /// or not a timer has booked it: only what comes back lives on. Returns what names such an end, if one was
-/// booked, as the timer would have named it.
+/// booked, as the timer would have named it. The balance that follows has what comes back, too: no card is
+/// charged for what is there a moment later.
 fn ended_rests(
     changes: &mut Changes,
     (book, account): (Book, &CreditAccount),

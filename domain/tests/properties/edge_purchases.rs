@@ -1,21 +1,20 @@
-//! Purchases: what is bought is booked once, what goes back is taken back, and a balance that falls
-//! is told of and topped up (specification section 7).
+//! Purchases: what is bought is booked once, what goes back is taken back (specification section 7).
 
 use crate::shop::{Answer, Shop, asks};
-use firsthand_domain::credits::{AnnounceExpiry, Card, CreditEvent, LotOrigin, postings};
+use firsthand_domain::credits::{AnnounceExpiry, CreditEvent, LotOrigin, postings};
 use firsthand_domain::decision::View;
 use firsthand_domain::ids::{LotId, PurchaseId};
 use firsthand_domain::organizations::{ChangeSettings, SettingsChange};
 use firsthand_domain::purchases::{
     CompletePurchase, EndPurchase, OpenPurchase, Paid, Purchase, PurchaseStatus, ReversePurchase,
-    SWITCHED_OFF, pack,
+    pack,
 };
 use firsthand_domain::time::Span;
-use firsthand_domain::{Book, Cents, Environment, Event, Rejection, State, StreamId};
+use firsthand_domain::{Cents, Event, Rejection, State, StreamId};
 use proptest::prelude::*;
 
 impl Shop {
-    fn open(&mut self, amount: i64) -> PurchaseId {
+    pub(crate) fn open(&mut self, amount: i64) -> PurchaseId {
         let slot = self.organization.slot();
         let purchase_id = PurchaseId::in_slot(self.world.lot(slot).ulid(), slot);
         let pack = pack(Cents::new(amount)).unwrap();
@@ -23,18 +22,18 @@ impl Shop {
         purchase_id
     }
 
-    fn lot(&mut self) -> LotId {
+    pub(crate) fn lot(&mut self) -> LotId {
         self.world.lot(self.organization.slot())
     }
 
-    fn pay(&mut self, purchase_id: PurchaseId, amount: i64) -> Answer {
+    pub(crate) fn pay(&mut self, purchase_id: PurchaseId, amount: i64) -> Answer {
         let card = Some(("cus_1".to_owned(), "pm_1".to_owned()));
         let paid = Paid { payment: "pi_1".to_owned(), amount: Cents::new(amount), card };
         let (lot_id, bonus_lot_id) = (self.lot(), self.lot());
         self.world.run(&CompletePurchase { purchase_id, paid, lot_id, bonus_lot_id })
     }
 
-    fn buy(&mut self, amount: i64) -> PurchaseId {
+    pub(crate) fn buy(&mut self, amount: i64) -> PurchaseId {
         let id = self.open(amount);
         self.pay(id, amount).unwrap();
         id
@@ -46,18 +45,18 @@ impl Shop {
         self.world.run(&ReversePurchase { purchase_id, reference, total, lot_id, bonus_lot_id })
     }
 
-    fn fail(&mut self, purchase_id: PurchaseId) -> Answer {
+    pub(crate) fn fail(&mut self, purchase_id: PurchaseId) -> Answer {
         self.world.run(&EndPurchase { purchase_id, code: "card_declined".to_owned() })
     }
 
-    fn purchase(&self, id: PurchaseId) -> &Purchase {
+    pub(crate) fn purchase(&self, id: PurchaseId) -> &Purchase {
         match self.world.state(StreamId::Purchase(id)) {
             Some(State::Purchase(purchase)) => purchase,
             other => panic!("{id} is {other:?}"),
         }
     }
 
-    fn top_up(&mut self, threshold: i64, amount: i64) {
+    pub(crate) fn top_up(&mut self, threshold: i64, amount: i64) {
         let change = SettingsChange {
             auto_top_up_enabled: Some(true),
             auto_top_up_threshold_cents: Some(Cents::new(threshold)),
@@ -73,7 +72,7 @@ impl Shop {
     }
 
     /// Every rule that must hold whatever was bought, spent and taken back.
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         let account = self.account();
         let sum: i64 = account.lots.iter().map(|lot| lot.remaining.get()).sum();
         assert_eq!(account.available.get(), sum - account.debt.get());
@@ -92,7 +91,8 @@ impl Shop {
     }
 }
 
-fn names(answer: &Answer) -> Vec<&'static str> {
+/// The names of what a command appended.
+pub(crate) fn names(answer: &Answer) -> Vec<&'static str> {
     answer.as_ref().unwrap().iter().map(|(_, event)| event.name()).collect()
 }
 
@@ -249,134 +249,6 @@ fn a_refund_warns_of_the_low_balance_and_charges_no_card() {
 }
 
 #[test]
-fn a_hold_below_the_threshold_begins_one_top_up_until_that_has_ended() {
-    let mut shop = Shop::poor();
-    shop.buy(1_000);
-    shop.top_up(900, 2_500);
-    shop.create(asks(200, 1, 1));
-    let first = shop.account().top_ups.under_way.unwrap();
-    shop.create(asks(200, 1, 1));
-    assert_eq!(shop.account().top_ups.under_way, Some(first));
-    let paid = shop.pay(first, 2_500);
-    assert!(names(&paid).contains(&"credits.auto_topped_up"));
-    assert_eq!((shop.available(), shop.account().top_ups.under_way), (600 + 2_625, None));
-}
-
-#[test]
-fn a_top_up_that_is_switched_off_before_its_charge_is_no_failure_of_the_card() {
-    let mut shop = Shop::poor();
-    shop.buy(1_000);
-    shop.top_up(900, 2_500);
-    shop.create(asks(200, 1, 1));
-    let purchase_id = shop.account().top_ups.under_way.unwrap();
-    let ended = shop.world.run(&EndPurchase { purchase_id, code: SWITCHED_OFF.to_owned() });
-    assert_eq!(names(&ended), ["purchase.ended", "credits.top_up_failed"]);
-    let top_ups = shop.account().top_ups;
-    assert_eq!((top_ups.under_way, top_ups.failures), (None, 0));
-}
-
-#[test]
-fn a_top_up_keeps_the_card_that_it_was_opened_with() {
-    let mut shop = Shop::poor();
-    shop.buy(1_000);
-    shop.top_up(900, 2_500);
-    shop.create(asks(200, 1, 1));
-    let top_up = shop.account().top_ups.under_way.unwrap();
-    let (purchase_id, lot_id, bonus_lot_id) = (shop.open(1_000), shop.lot(), shop.lot());
-    let card = Some(("cus_2".to_owned(), "pm_2".to_owned()));
-    let paid = Paid { payment: "pi_2".to_owned(), amount: Cents::new(1_000), card };
-    shop.world.run(&CompletePurchase { purchase_id, paid, lot_id, bonus_lot_id }).unwrap();
-    let card = |customer: &str, method: &str| {
-        Some(Card { customer: customer.to_owned(), payment_method: method.to_owned() })
-    };
-    assert_eq!(shop.account().card, card("cus_2", "pm_2"));
-    assert_eq!(shop.purchase(top_up).card, card("cus_1", "pm_1"));
-    assert_eq!(shop.purchase(purchase_id).card, None);
-}
-
-#[test]
-fn three_failures_in_a_row_switch_the_top_up_off_and_a_success_forgets_them() {
-    let mut shop = Shop::poor();
-    shop.buy(5_000);
-    shop.top_up(1_000_000, 1_000);
-    let enabled = |shop: &Shop| match shop.world.state(StreamId::Organization(shop.organization)) {
-        Some(State::Organization(organization)) => organization.settings.auto_top_up.enabled,
-        other => panic!("{other:?}"),
-    };
-    for success in [false, false, true, false, false, false] {
-        assert!(enabled(&shop));
-        shop.wait(Span::days(1));
-        shop.create(asks(10, 1, 1));
-        let id = shop.account().top_ups.under_way.unwrap();
-        if success { shop.pay(id, 1_000) } else { shop.fail(id) }.unwrap();
-    }
-    assert!(!enabled(&shop));
-    shop.create(asks(10, 1, 1));
-    assert_eq!(shop.account().top_ups.under_way, None);
-    // Who switches it on again has three more.
-    shop.top_up(1_000_000, 1_000);
-    for _ in 0..3 {
-        assert!(enabled(&shop));
-        shop.wait(Span::days(1));
-        shop.create(asks(10, 1, 1));
-        let id = shop.account().top_ups.under_way.unwrap();
-        shop.fail(id).unwrap();
-    }
-    assert!(!enabled(&shop));
-}
-
-#[test]
-fn failures_in_the_sandbox_leave_the_settings_alone() {
-    let mut shop = Shop::poor();
-    shop.top_up(1_000_000, 1_000);
-    shop.book = Book::Organization(shop.organization, Environment::Test);
-    shop.credit(1_000, LotOrigin::Sandbox, None);
-    for _ in 0..4 {
-        shop.wait(Span::days(1));
-        shop.create(asks(10, 1, 1));
-        let id = shop.account().top_ups.under_way.unwrap();
-        assert_eq!(names(&shop.fail(id)), ["purchase.ended", "credits.top_up_failed"]);
-    }
-}
-
-#[test]
-fn a_warning_that_the_sandbox_was_asked_for_leaves_the_next_crossing_to_be_told() {
-    let mut shop = Shop::poor();
-    shop.book = Book::Organization(shop.organization, Environment::Test);
-    shop.credit(100_000, LotOrigin::Sandbox, None);
-    let mut asked = asks(10, 1, 1);
-    asked.metadata.insert("sandbox".into(), "low_balance".into());
-    let low = |answer: Answer| names(&answer).contains(&"credits.low_balance");
-    assert!(low(shop.try_create(asked).1));
-    assert!(shop.available() > 99_000);
-    assert!(low(shop.try_create(asks(49_850, 2, 1)).1));
-    assert!(!low(shop.try_create(asks(10, 1, 1)).1), "told");
-}
-
-#[test]
-fn a_lot_that_ends_twice_begins_two_top_ups() {
-    let mut shop = Shop::poor();
-    shop.buy(1_000);
-    let end = shop.in_days(10);
-    let lot = shop.credit(300, LotOrigin::Bonus, Some(end));
-    let job = shop.create(asks(10, 1, 1));
-    shop.top_up(1_000_000, 1_000);
-    shop.world.now = end;
-    shop.expire(lot).unwrap();
-    let first = shop.account().top_ups.under_way.unwrap();
-    shop.pay(first, 1_000).unwrap();
-    // What comes back to a lot that has ended lives on for a while.
-    shop.cancel(job).unwrap();
-    shop.world.now = shop.account().lot(lot).and_then(|lot| lot.expires_at).unwrap();
-    let expected = ["credits.expired", "purchase.opened", "credits.top_up_requested"];
-    assert_eq!(names(&shop.expire(lot)), expected);
-    let second = shop.account().top_ups.under_way.unwrap();
-    assert_ne!(first, second);
-    assert_eq!(shop.purchase(second).status, PurchaseStatus::Open);
-    shop.check();
-}
-
-#[test]
 fn a_bonus_that_has_ended_is_not_taken_back_whether_or_not_its_end_is_booked() {
     for booked in [false, true] {
         let mut shop = Shop::poor();
@@ -392,34 +264,6 @@ fn a_bonus_that_has_ended_is_not_taken_back_whether_or_not_its_end_is_booked() {
         assert_eq!(shop.available(), 10_000, "a dispute that was won brings no bonus to life");
         shop.check();
     }
-}
-
-#[test]
-fn an_expiry_warns_of_the_low_balance_once() {
-    let mut shop = Shop::with(400);
-    let end = shop.in_days(10);
-    let lot = shop.credit(300, LotOrigin::Bonus, Some(end));
-    shop.world.now = end;
-    assert_eq!(names(&shop.expire(lot)), ["credits.expired", "credits.low_balance"]);
-    assert_eq!(names(&shop.try_create(asks(10, 1, 1)).1), ["job.created", "credits.held"]);
-}
-
-#[test]
-fn a_cancel_that_books_the_end_of_a_lot_tells_what_the_timer_would_have_told() {
-    let mut shop = Shop::with(400);
-    let end = shop.in_days(10);
-    let lot = shop.credit(300, LotOrigin::Bonus, Some(end));
-    let job = shop.create(asks(10, 1, 1));
-    shop.top_up(450, 1_000);
-    shop.world.now = end;
-    let told = names(&shop.cancel(job));
-    let end = told.iter().position(|name| *name == "credits.expired").unwrap();
-    let follows = ["purchase.opened", "credits.low_balance", "credits.top_up_requested"];
-    assert!(end < told.len() - 3 && told.ends_with(&follows), "{told:?}");
-    assert_eq!(shop.available(), 410);
-    assert_eq!(shop.expire(lot), Err(Rejection::TooEarly), "what came back lives on");
-    assert!(!names(&shop.try_create(asks(10, 1, 1)).1).contains(&"credits.low_balance"), "told");
-    shop.check();
 }
 
 #[test]

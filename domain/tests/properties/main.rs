@@ -22,6 +22,7 @@ mod edge_lots;
 mod edge_purchases;
 mod edge_races;
 mod edge_submissions;
+mod edge_top_ups;
 mod edge_workers;
 mod history;
 mod ledger;
