@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Operations that ask more of the database if they are asked so; docs/http.md names them like this.
-pub const VARIANTS: [(&str, &str); 11] = [
+pub const VARIANTS: [(&str, &str); 12] = [
     ("create_job", "dry_run"),
     ("list_events", "after"),
     ("list_audit_events", "after"),
@@ -28,6 +28,7 @@ pub const VARIANTS: [(&str, &str); 11] = [
     ("create_payout_batch", "again"),
     ("cancel_replay", "running"),
     ("list_account_balances", "as_of"),
+    ("get_credits", "as_of"),
     ("update_webhook_endpoint", "headers"),
 ];
 
@@ -172,6 +173,7 @@ impl<'s> Fixture<'s> {
             (_, "dry_run") => "?dry_run=true".to_owned(),
             ("list_audit_events", "after") => "?created_after=2026-01-01T00:00:00Z".to_owned(),
             (_, "after") => format!("?after={}", self.ids["EventId"]),
+            ("get_credits", "as_of") => "?as_of=2026-01-01T00:00:00Z".to_owned(),
             ("list_account_balances", variant) => {
                 let then = if variant == "as_of" { "&as_of=2026-01-01T00:00:00Z" } else { "" };
                 format!("?book={}:live{then}", self.buyer.organization_id)
