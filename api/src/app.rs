@@ -198,6 +198,8 @@ impl AppState {
     }
 
     async fn must_reach_part(&self, part: i16, position: i64) -> Result<(), ApiError> {
+        // Another process may have written that far: its followers and ours need not wait for the next poll.
+        self.ledger.saw_head(part, position);
         if self.read_models.reach(self.store(), part, position, PATIENCE).await? {
             return Ok(());
         }

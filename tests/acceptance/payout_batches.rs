@@ -163,8 +163,8 @@ async fn buyers_and_workers_books_agree_and_every_residue_is_named() {
            when (new.kind = 'record') execute function later()",
     )
     .await;
-    let buyer = firsthand_tests::Buyer::with_balance(&server, 500).await;
-    let job = buyer.photo_job(1, 500).await;
+    let buyer = firsthand_tests::Buyer::with_balance(&server, 1_000).await;
+    let job = buyer.photo_job(2, 500).await;
     let media = firsthand_tests::media::sharp(firsthand_tests::media::seed());
     let submission = other.deliver_approved(&job, &media).await;
     let report = operator(&server).get(&format!("{PAYABLES}?differing=true")).await.ok(200);
@@ -179,6 +179,18 @@ async fn buyers_and_workers_books_agree_and_every_residue_is_named() {
     let past = operator(&server).get(&format!("{PAYABLES}?as_of={then}")).await.ok(200);
     assert_eq!(past["totals"]["not_told_cents"], 0, "{past}");
     assert_eq!(past["totals"]["captured_cents"], 1_660);
+    // At the moment at which another was decided, its money had not moved yet: both books tell of the first.
+    let media = firsthand_tests::media::sharp(firsthand_tests::media::seed());
+    let second = other.deliver_approved(&job, &media).await;
+    let report = operator(&server).get(&format!("{PAYABLES}?differing=true")).await.ok(200);
+    let row = of(&report, &other);
+    assert_part(&row["residues"][1], &json!({"submission_id": second["id"], "amount_cents": 400}));
+    let decided = row["residues"][1]["approved_at"].as_str().expect("an instant");
+    let report = operator(&server).get(&format!("{PAYABLES}?as_of={decided}")).await.ok(200);
+    let row = of(&report, &other);
+    assert_eq!(row["amounts"]["not_told_cents"], 400, "{row}");
+    assert_eq!(row["residues"].as_array().map(Vec::len), Some(1), "{row}");
+    assert_eq!(row["unexplained_cents"], 0, "{row}");
     // Told after all, it is gone.
     sql(&server, "drop trigger later on tasks; update tasks set due_at = 0 where kind = 'record'")
         .await;
@@ -186,7 +198,7 @@ async fn buyers_and_workers_books_agree_and_every_residue_is_named() {
     loop {
         let report = operator(&server).get(PAYABLES).await.ok(200);
         if report["totals"]["not_told_cents"] == 0 {
-            assert_eq!(report["totals"]["captured_cents"], 2_060);
+            assert_eq!(report["totals"]["captured_cents"], 2_460);
             break;
         }
         wait.not_yet(&report).await;
@@ -203,8 +215,8 @@ async fn buyers_and_workers_books_agree_and_every_residue_is_named() {
         let row = rows.iter().find(|row| row["account"] == name);
         row.map_or(0, |row| int(row, "balance_cents"))
     };
-    assert_eq!(of("worker_payable"), 2_060);
-    assert_eq!(of("worker_settlement"), -2_060);
+    assert_eq!(of("worker_payable"), 2_460);
+    assert_eq!(of("worker_settlement"), -2_460);
     assert_eq!(of("earnings"), int(totals, "balance_cents"));
     assert_eq!(of("payout_clearing"), int(totals, "paid_cents"));
     assert!(of("payout_clearing") > 0, "somebody was paid");

@@ -131,9 +131,10 @@ pub async fn untold(
 ) -> Result<AllUntold, StoreError> {
     let mut found = Vec::new();
     for (part, submissions) in candidates(store, worker, (instant, positions)).await? {
-        for (submission_id, submission) in approved(store, part, &submissions).await? {
-            let then = |at: Timestamp| at.micros() <= instant;
-            if !submission.book.is_sandbox() && submission.scored_at.is_some_and(then) {
+        // What was captured goes by the position, so this does: it is recorded after it was decided.
+        let until = positions.get(&part).copied().unwrap_or(0);
+        for (submission_id, submission) in approved(store, part, &submissions, until).await? {
+            if !submission.book.is_sandbox() {
                 found.push(Untold {
                     submission_id,
                     amount_cents: submission.worker_cents.get(),
@@ -182,25 +183,31 @@ async fn candidates(
     Ok(by_part)
 }
 
-/// Reads those of a part's submissions that are approved; most that earned nothing never were.
+/// Reads those of a part's submissions that had been paid for by a position; most that earned nothing never were.
 async fn approved(
     store: &Store,
     part: i16,
     submissions: &[String],
+    until: i64,
 ) -> Result<Vec<(SubmissionId, Box<Submission>)>, StoreError> {
     let rows = sqlx::query!(
         r#"select s.stream as "stream!", s.state as "state!"
            from unnest($2::text[]) as submissions(stream)
            cross join lateral (
-             select stream, status, state
+             select stream, parent, status, state
              from streams
              where part = $1 and stream >= submissions.stream
              order by stream
              limit 1) as s
-           where s.stream = submissions.stream and s.status = $3"#,
+           where s.stream = submissions.stream and s.status = $3
+             and exists (
+               select from credit_transactions t
+               where t.part = $1 and t.job_id = s.parent and t.position <= $4
+                 and t.submission_id = s.stream)"#,
         part,
         submissions,
-        SubmissionStatus::Approved.as_str()
+        SubmissionStatus::Approved.as_str(),
+        until
     )
     .fetch_all(store.single())
     .await?;
