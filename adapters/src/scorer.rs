@@ -114,8 +114,8 @@ fn score(stars: u8, dimensions: Dimensions, reasoning: String) -> Score {
     Score { stars, dimensions, reasoning, model: MODEL.to_owned() }
 }
 
-fn repeats(probe: &Probe, candidate: &Candidate, earlier: &[Earlier]) -> Option<&'static str> {
-    if earlier.iter().any(|other| other.content_hash == candidate.content_hash) {
+fn repeats(probe: &Probe, content_hash: &str, earlier: &[Earlier]) -> Option<&'static str> {
+    if earlier.iter().any(|other| other.content_hash == content_hash) {
         return Some("The same file was submitted before.");
     }
     let hash = probe.perceptual_hash?;
@@ -133,21 +133,41 @@ fn too_small(probe: &Probe, demands: Demands) -> bool {
     below(demands.min_width, probe.width) || below(demands.min_height, probe.height)
 }
 
-/// Scores a submission: each file is decoded and measured; the worst decides. Blocks.
+/// A file that was measured.
+#[derive(Debug)]
+pub struct Measured {
+    file_id: FileId,
+    content_hash: String,
+    /// What it is, or why it can't be used.
+    probe: Result<Probe, String>,
+}
+
+/// Decodes and measures files. Blocks.
 ///
 /// # Errors
 /// When a file can't be read from disk.
-pub fn score_files(
-    files: &[Candidate],
-    demands: Demands,
-    earlier: &[Earlier],
-) -> Result<Scored, Unreadable> {
+pub fn measure_files(files: Vec<Candidate>) -> Result<Vec<Measured>, Unreadable> {
+    files.into_iter().map(measure_file).collect()
+}
+
+fn measure_file(file: Candidate) -> Result<Measured, Unreadable> {
+    let probe = match media::probe(&file.path, probed_type(file.content_type)) {
+        Ok(probe) => Ok(probe),
+        Err(ProbeError::Io(error)) => return Err(Unreadable(error)),
+        Err(error) => Err(format!("The file can't be used: {error}.")),
+    };
+    Ok(Measured { file_id: file.file_id, content_hash: file.content_hash, probe })
+}
+
+/// Scores a submission by what was measured: the worst of its files decides.
+pub fn score_files(files: &[Measured], demands: Demands, earlier: &[Earlier]) -> Scored {
     let mut seen = earlier.to_vec();
     let mut measurements = Vec::with_capacity(files.len());
     let mut worst: Option<Score> = None;
     let mut technical = None;
     for file in files {
-        let (scored, ground, measured) = score_file(file, demands, &seen)?;
+        let (scored, ground) = score_file(file, demands, &seen);
+        let measured = measurement(file);
         seen.push(Earlier {
             content_hash: file.content_hash.clone(),
             perceptual_hash: measured.perceptual_hash.clone(),
@@ -158,52 +178,44 @@ pub fn score_files(
         }
         technical = technical.or(ground);
     }
-    Ok(Scored { score: worst.unwrap_or_default(), technical, measurements })
+    Scored { score: worst.unwrap_or_default(), technical, measurements }
 }
 
-type FileScore = (Score, Option<RejectionCode>, FileMeasurement);
+fn measurement(file: &Measured) -> FileMeasurement {
+    let probe = file.probe.as_ref().ok();
+    let hash = probe.and_then(|probe| probe.perceptual_hash);
+    FileMeasurement {
+        file_id: file.file_id,
+        width: probe.and_then(|probe| probe.width),
+        height: probe.and_then(|probe| probe.height),
+        duration_ms: probe.and_then(|probe| probe.duration_ms),
+        perceptual_hash: hash.map(|hash| format!("{hash:016x}")),
+    }
+}
 
 fn score_file(
-    file: &Candidate,
+    file: &Measured,
     demands: Demands,
     earlier: &[Earlier],
-) -> Result<FileScore, Unreadable> {
-    let mut measured = FileMeasurement {
-        file_id: file.file_id,
-        width: None,
-        height: None,
-        duration_ms: None,
-        perceptual_hash: None,
-    };
+) -> (Score, Option<RejectionCode>) {
     let rejected =
         |reasoning: String, code| (score(1, Dimensions::default(), reasoning), Some(code));
-    let probe = match media::probe(&file.path, probed_type(file.content_type)) {
+    let probe = match &file.probe {
         Ok(probe) => probe,
-        Err(ProbeError::Io(error)) => return Err(Unreadable(error)),
-        Err(error) => {
-            let (score, code) =
-                rejected(format!("The file can't be used: {error}."), RejectionCode::Undecodable);
-            return Ok((score, code, measured));
-        }
+        Err(why) => return rejected(why.clone(), RejectionCode::Undecodable),
     };
-    measured.width = probe.width;
-    measured.height = probe.height;
-    measured.duration_ms = probe.duration_ms;
-    measured.perceptual_hash = probe.perceptual_hash.map(|hash| format!("{hash:016x}"));
-    if too_small(&probe, demands) {
+    if too_small(probe, demands) {
         let reasoning = "The picture is smaller than the job asks for.".to_owned();
-        let (score, code) = rejected(reasoning, RejectionCode::TooSmall);
-        return Ok((score, code, measured));
+        return rejected(reasoning, RejectionCode::TooSmall);
     }
-    if let Some(reasoning) = repeats(&probe, file, earlier) {
-        let (score, code) = rejected(reasoning.to_owned(), RejectionCode::Duplicate);
-        return Ok((score, code, measured));
+    if let Some(reasoning) = repeats(probe, &file.content_hash, earlier) {
+        return rejected(reasoning.to_owned(), RejectionCode::Duplicate);
     }
-    let rated = media::rate(&probe);
+    let rated = media::rate(probe);
     let dimensions = Dimensions {
         relevance: None,
         quality: Some(rated.quality),
         completeness: Some(rated.completeness),
     };
-    Ok((score(rated.stars, dimensions, rated.reasoning), None, measured))
+    (score(rated.stars, dimensions, rated.reasoning), None)
 }

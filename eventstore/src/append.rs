@@ -4,12 +4,14 @@
 //! everything only if that succeeded; if another process was there first it fails, and with it the
 //! transaction of the batch (design D3, D5).
 
+use crate::batch::Head;
 use crate::codec::Envelope;
 use crate::column::Column;
 use crate::error::StoreError;
 use crate::store::Store;
 use firsthand_domain::merkle::Hash;
 use futures_util::future::BoxFuture;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Statement};
 use tokio_util::task::TaskTracker;
@@ -104,6 +106,13 @@ impl PartRows {
         i64::try_from(self.events.stream.len()).unwrap_or(i64::MAX)
     }
 
+    /// Says whether nothing is to be written: all that counts is that the head is as expected.
+    fn is_empty(&self) -> bool {
+        let (created, changed) = (&self.created.stream, &self.changed.stream);
+        let columns = [&self.events.stream, created, changed, &self.keys.digest];
+        columns.iter().all(|column| column.len() == 0)
+    }
+
     /// Returns the leaf of the last event once the rows are written.
     pub(crate) fn last_leaf(&self) -> &[u8] {
         self.events.leaf.last().unwrap_or(&self.expected_leaf)
@@ -172,10 +181,22 @@ select 1 / (select count(*) from head) as one,
        (select count(*) from changed) as changed,
        (select count(*) from answered) as answered";
 
+/// For a part in which nothing is to be written: fails like `APPEND`, and costs no flush of the log.
+const CHECK: &str = "
+select 1 / (select count(*) from parts where part = $1 and head = $2 and leaf = $3) as one";
+
+/// Locks where parts end until the transaction is over.
+const HOLD: &str = "
+select part, head, recorded_at, leaf from parts where part = any($1) order by part for update";
+
 /// An open append connection.
 pub(crate) struct Appender {
     client: Client,
     statement: Statement,
+    check: Statement,
+    hold: Statement,
+    /// Whether a transaction is open that holds heads: the next batch ends it.
+    holding: AtomicBool,
 }
 
 impl std::fmt::Debug for Appender {
@@ -198,12 +219,42 @@ impl Appender {
             }
         });
         let statement = client.prepare(APPEND).await?;
-        Ok(Self { client, statement })
+        let check = client.prepare(CHECK).await?;
+        let hold = client.prepare(HOLD).await?;
+        Ok(Self { client, statement, check, hold, holding: AtomicBool::new(false) })
     }
 
     /// Says whether the connection is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Locks the heads of parts, so that nobody else can write to them before the next batch is written or
+    /// the heads are let go, and returns them. Waits for whoever holds them.
+    pub(crate) async fn hold(&self, parts: &[i16]) -> Result<Vec<(i16, Head)>, StoreError> {
+        self.holding.store(true, Ordering::Relaxed);
+        let begin = self.client.batch_execute("begin");
+        let parameters: [&(dyn ToSql + Sync); 1] = [&parts];
+        let locked = self.client.query(&self.hold, &parameters);
+        let (begun, locked) = futures_util::join!(begin, locked);
+        begun?;
+        locked?
+            .into_iter()
+            .map(|row| {
+                let leaf =
+                    Hash::try_from(row.try_get::<_, &[u8]>(3)?).map_err(StoreError::corrupt)?;
+                let head = Head { position: row.try_get(1)?, recorded_at: row.try_get(2)?, leaf };
+                Ok((row.try_get(0)?, head))
+            })
+            .collect()
+    }
+
+    /// Lets go of heads that were to be held for a batch that is not written.
+    pub(crate) async fn let_go(&self) -> Result<(), StoreError> {
+        if self.holding.swap(false, Ordering::Relaxed) {
+            self.client.batch_execute("rollback").await?;
+        }
+        Ok(())
     }
 
     /// Writes a batch in one transaction. The returned future sends everything when it is first
@@ -213,14 +264,17 @@ impl Appender {
         parts: std::sync::Arc<[PartRows]>,
     ) -> Committed {
         let appender = std::sync::Arc::clone(self);
+        let begun = self.holding.swap(false, Ordering::Relaxed);
         Box::pin(async move {
-            match &*parts {
-                [] => Ok(()),
-                [one] => appender.append_part(one).await,
-                many => {
-                    let begin = appender.client.batch_execute("begin");
+            match (&*parts, begun) {
+                ([], false) => Ok(()),
+                ([one], false) => appender.write_part(one).await,
+                (many, begun) => {
+                    let begin = async {
+                        if begun { Ok(()) } else { appender.client.batch_execute("begin").await }
+                    };
                     let appended = futures_util::future::join_all(
-                        many.iter().map(|rows| appender.append_part(rows)),
+                        many.iter().map(|rows| appender.write_part(rows)),
                     );
                     let commit = appender.client.batch_execute("commit");
                     // Polled in this order, hence sent in this order, without waiting in between.
@@ -231,6 +285,15 @@ impl Appender {
                 }
             }
         })
+    }
+
+    async fn write_part(&self, rows: &PartRows) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            let leaf = rows.expected_leaf.as_slice();
+            self.client.query_one(&self.check, &[&rows.part, &rows.expected_head, &leaf]).await?;
+            return Ok(());
+        }
+        self.append_part(rows).await
     }
 
     async fn append_part(&self, rows: &PartRows) -> Result<(), StoreError> {

@@ -56,8 +56,8 @@ pub(crate) struct Waiting {
     pub(crate) envelope: Envelope,
     pub(crate) reply: Result<Reply, ExecuteError>,
     /// Whether the batch holds an event or a key of this command. One that wrote nothing rests on
-    /// the batches before it alone: if one of those fails, it is decided again, whatever became of
-    /// its own batch.
+    /// the batches before it, and on its part's head as its own found it: if one of those fails, it is
+    /// decided again, whatever became of its own batch.
     pub(crate) wrote: bool,
 }
 
@@ -148,6 +148,10 @@ impl Batch {
             self.store_key(memory, (part, book, now), key.digest, &stored);
             memory.keys.insert(key.digest, stored);
             wrote = true;
+        }
+        if !wrote {
+            // What was decided must have been decided on the log as it is: the part's head is checked.
+            self.building(memory, part);
         }
         let reply = Ok(Reply::Decided { outcome, answer });
         self.waiting.push(Waiting { envelope, reply, wrote });

@@ -102,15 +102,21 @@ pub(crate) async fn find(
         .transpose()
 }
 
-/// Deletes the answers of a part that are older than `before` (microseconds since the epoch).
-/// Returns how many were deleted.
-pub async fn prune(store: &Store, part: i16, before: i64) -> Result<u64, StoreError> {
+/// Deletes up to `most` answers of a part that are older than `before` (microseconds since the epoch).
+/// Returns whether there may be more.
+pub async fn prune(store: &Store, part: i16, before: i64, most: i64) -> Result<bool, StoreError> {
     let deleted = sqlx::query!(
-        "delete from idempotency_keys where part = $1 and created_at < $2",
+        "delete from idempotency_keys
+         where part = $1 and digest in (
+           select digest from idempotency_keys
+           where part = $1 and created_at < $2
+           order by created_at
+           limit $3)",
         part,
-        before
+        before,
+        most
     )
     .execute(store.single())
     .await?;
-    Ok(deleted.rows_affected())
+    Ok(i64::try_from(deleted.rows_affected()) == Ok(most))
 }

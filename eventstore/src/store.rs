@@ -29,9 +29,13 @@ pub struct Store {
 /// table is all but empty: one that scans it would go on to do so while it grows, until the next analyze.
 const NO_SCANS: (&str, &str) = ("enable_seqscan", "off");
 
-/// What is looked up beside the append has a row's whole key, so nothing but the primary key may be used.
+/// What is looked up beside the append has a row's whole key, so nothing but the primary key may be used. A
+/// writer that holds heads and stands still must not stop the others for longer than a lease lasts.
 const APPEND_OPTIONS: &str = "-c role=firsthand_writer -c enable_seqscan=off -c enable_sort=off \
-                              -c enable_bitmapscan=off";
+                              -c enable_bitmapscan=off -c idle_in_transaction_session_timeout=5s";
+
+/// A process that stands still in the middle of a transaction must not hold what it has locked for good.
+const NO_LINGERING: (&str, &str) = ("idle_in_transaction_session_timeout", "60s");
 
 /// What connections of a role have in common; `name` tells their pool in `pg_stat_activity`.
 fn role(options: &PgConnectOptions, role: &str, name: &str) -> PgConnectOptions {
@@ -67,8 +71,8 @@ fn pool_options(size: u32) -> PgPoolOptions {
 /// when a table was empty reads all of it later. What they touch was written a moment ago and lies in
 /// memory, so a row that is looked up costs little more than one that is scanned.
 fn pool(options: PgConnectOptions, size: u32) -> PgPool {
-    let options =
-        options.options([("plan_cache_mode", "force_custom_plan"), ("random_page_cost", "1.1")]);
+    let planning = [("plan_cache_mode", "force_custom_plan"), ("random_page_cost", "1.1")];
+    let options = options.options(planning).options([NO_LINGERING]);
     pool_options(size)
         .after_release(|connection, _| {
             Box::pin(async move {

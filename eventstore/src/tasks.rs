@@ -127,24 +127,25 @@ pub async fn lease(
 /// Returns the parts that have due tasks.
 pub async fn due_parts(store: &Store, now: i64) -> Result<Vec<i16>, StoreError> {
     Ok(sqlx::query_scalar!(
-        "select distinct part from tasks where due_at <= $1 and dead_at is null and not asleep",
+        "select p.part from parts p
+         where exists (
+           select from tasks t
+           where t.part = p.part and t.due_at <= $1 and t.dead_at is null and not t.asleep)",
         now
     )
     .fetch_all(store.single())
     .await?)
 }
 
-/// Extends the lease of a task that is still being worked on.
-pub async fn extend(
-    store: &Store,
-    part: i16,
-    task_id: &str,
-    lease_until: i64,
-) -> Result<(), StoreError> {
+/// Extends the lease of a task that is still being worked on. Like all that its holder writes of it, this
+/// changes nothing if somebody else has leased it since: the number of its attempts is the lease's name.
+pub async fn extend(store: &Store, task: &LeasedTask, lease_until: i64) -> Result<(), StoreError> {
     sqlx::query!(
-        "update tasks set due_at = $3 where part = $1 and task_id = $2 and dead_at is null",
-        part,
-        task_id,
+        "update tasks set due_at = $4
+         where part = $1 and task_id = $2 and attempts = $3 and dead_at is null",
+        task.part,
+        task.task_id,
+        task.attempts,
         lease_until
     )
     .execute(store.single())
@@ -153,25 +154,31 @@ pub async fn extend(
 }
 
 /// Removes a task that is done.
-pub async fn finish(store: &Store, part: i16, task_id: &str) -> Result<(), StoreError> {
-    sqlx::query!("delete from tasks where part = $1 and task_id = $2", part, task_id)
-        .execute(store.single())
-        .await?;
+pub async fn finish(store: &Store, task: &LeasedTask) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from tasks where part = $1 and task_id = $2 and attempts = $3",
+        task.part,
+        task.task_id,
+        task.attempts
+    )
+    .execute(store.single())
+    .await?;
     Ok(())
 }
 
 /// Puts a task off after a failure.
 pub async fn retry(
     store: &Store,
-    part: i16,
-    task_id: &str,
+    task: &LeasedTask,
     due_at: i64,
     error: &str,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "update tasks set due_at = $3, last_error = $4 where part = $1 and task_id = $2",
-        part,
-        task_id,
+        "update tasks set due_at = $4, last_error = $5
+         where part = $1 and task_id = $2 and attempts = $3",
+        task.part,
+        task.task_id,
+        task.attempts,
         due_at,
         error
     )
@@ -183,15 +190,16 @@ pub async fn retry(
 /// Makes a task a dead letter: it waits for a person.
 pub async fn bury(
     store: &Store,
-    part: i16,
-    task_id: &str,
+    task: &LeasedTask,
     now: i64,
     error: &str,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "update tasks set dead_at = $3, last_error = $4 where part = $1 and task_id = $2",
-        part,
-        task_id,
+        "update tasks set dead_at = $4, last_error = $5
+         where part = $1 and task_id = $2 and attempts = $3",
+        task.part,
+        task.task_id,
+        task.attempts,
         now,
         error
     )
@@ -237,7 +245,9 @@ pub struct DueTimer {
 /// Returns the parts that have due timers.
 pub async fn parts_with_due_timers(store: &Store, now: i64) -> Result<Vec<i16>, StoreError> {
     Ok(sqlx::query_scalar!(
-        "select distinct part from timers where due_at <= $1 and clock is null",
+        "select p.part from parts p
+         where exists (
+           select from timers t where t.part = p.part and t.due_at <= $1 and t.clock is null)",
         now
     )
     .fetch_all(store.single())

@@ -3,6 +3,10 @@
 //! Up to two batches are on their way to the database at a time. A batch is decided as if those
 //! before it had committed; if one fails, those behind it fail too, everything in memory is dropped
 //! and their commands are decided again (design D5).
+//!
+//! Where another process writes to the same parts, whoever is quicker would win each time, and the other one's
+//! callers would be told that the log can't be written. So a writer that was beaten holds the heads of its
+//! parts before it decides, for as long as it finds others at work: the database gives each its turn.
 
 use crate::append::{Appender, Committed, PartRows};
 use crate::batch::{Batch, Head, Memory, Step, Waiting, is_alarming, missing};
@@ -21,6 +25,7 @@ use firsthand_domain::{State, StreamId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 /// Most commands in one batch.
@@ -31,6 +36,8 @@ const IN_FLIGHT: usize = 2;
 const SECOND_FROM: usize = 24;
 /// How often a command is decided before its caller is told that the log can't be written.
 const ATTEMPTS: u8 = 5;
+/// For how long after it was beaten a writer holds heads before it decides.
+const CONTENDED: std::time::Duration = std::time::Duration::from_secs(1);
 /// The pause between two attempts to reconnect.
 const RECONNECT: std::time::Duration = std::time::Duration::from_millis(50);
 
@@ -79,6 +86,7 @@ pub(crate) struct Writer {
     memory: Memory,
     flights: VecDeque<Flight>,
     again: VecDeque<Envelope>,
+    contended_until: Option<Instant>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -110,6 +118,7 @@ impl Writer {
             memory,
             flights: VecDeque::new(),
             again: VecDeque::new(),
+            contended_until: None,
         };
         writer.read_heads().await?;
         Ok(writer)
@@ -148,14 +157,47 @@ impl Writer {
     fn enough_for_another(&self) -> usize {
         match self.flights.back() {
             None => 1,
-            Some(_) if self.flights.len() >= most_in_flight() => usize::MAX,
+            // Heads are held for one batch at a time.
+            Some(_) if self.flights.len() >= most_in_flight() || self.is_contended() => usize::MAX,
             Some(flight) => SECOND_FROM.max(flight.waiting.len() / 2),
         }
     }
 
+    /// Says whether another process was lately found to write to the same parts.
+    fn is_contended(&self) -> bool {
+        self.contended_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Holds the heads of the commands' parts, and forgets what is older than they are.
+    async fn hold(&mut self, taken: &[Envelope]) -> Result<(), StoreError> {
+        let parts: BTreeSet<i16> = taken.iter().map(|envelope| envelope.part).collect();
+        let parts: Vec<i16> = parts.into_iter().collect();
+        for (part, head) in self.appender.hold(&parts).await? {
+            let known = self.memory.heads.insert(part, head);
+            if known.is_none_or(|known| (known.position, known.leaf) != (head.position, head.leaf))
+            {
+                self.contended_until = Some(Instant::now() + CONTENDED);
+                self.memory.cache.clear();
+                self.published.expect(part, head.position);
+                self.published.advance(part, head.position);
+                self.published.forget();
+                self.published.wake_all();
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads what the commands need that is not in memory; where others write too, of a log that stands still.
+    async fn prepare(&mut self, taken: &[Envelope]) -> Result<(), StoreError> {
+        if self.flights.is_empty() && self.is_contended() {
+            self.hold(taken).await?;
+        }
+        self.load(taken).await
+    }
+
     /// Decides a batch and sends it on its way.
     async fn take(&mut self, taken: &mut Vec<Envelope>) {
-        if let Err(error) = self.load(taken).await {
+        if let Err(error) = self.prepare(taken).await {
             tracing::error!(error = &error as &dyn std::error::Error, "states can't be loaded");
             self.recover(std::mem::take(taken), true).await;
             return;
@@ -252,6 +294,7 @@ impl Writer {
                         Err(_also_failed) => doubt(behind, &mut lost),
                     }
                 }
+                self.contended_until = Some(Instant::now() + CONTENDED);
                 self.recover(lost, false).await;
             }
         }
@@ -294,6 +337,8 @@ impl Writer {
     /// those, and puts the other commands back in front of the queue.
     async fn recover(&mut self, lost: Vec<Envelope>, charge: bool) {
         let mut known = BTreeMap::new();
+        // If the connection is gone, so is what it held.
+        drop(self.appender.let_go().await);
         for part in &self.parts {
             // Until the heads are read again, none is explained by a batch of ours.
             self.published.expect(*part, 0);

@@ -212,10 +212,16 @@ impl Follower {
         if head <= at && at > 0 {
             return Ok(());
         }
-        let Ok(_turn) = self.pace.turn.acquire().await else { return Ok(()) };
+        let Ok(turn) = self.pace.turn.acquire().await else { return Ok(()) };
         let begun = tokio::time::Instant::now();
         let recent = |at| ledger.recent(part, at, self.page);
-        self.project(ledger.store(), part, self.page, recent).await?;
+        let projected = self.project(ledger.store(), part, (self.page, false), recent).await?;
+        if projected.is_none() {
+            // A rebuild holds the cursor for long: the others must get their turn meanwhile.
+            drop(turn);
+            tokio::time::sleep(LOOK).await;
+            return Ok(());
+        }
         // A log that stood still meanwhile presses nobody, whatever its latest batch was.
         let moved = ledger.head(part).is_some_and(|now| *now.borrow() > head);
         let pressure = if moved { ledger.pressure() / PRESSURE } else { 0 };
@@ -228,30 +234,24 @@ impl Follower {
         Ok(())
     }
 
-    /// Projects one page of a part: rows and cursor in one transaction. Returns how many events.
+    /// Projects one page of a part: rows and cursor in one transaction. Returns how many events. Waits for
+    /// whoever holds the cursor.
     pub async fn step(&self, store: &Store, part: i16) -> Result<usize, StoreError> {
-        self.project(store, part, PAGE, |_at| None).await
+        Ok(self.project(store, part, (PAGE, true), |_at| None).await?.unwrap_or(0))
     }
 
-    /// Does a step, with the events above the cursor from memory if `recent` has them.
+    /// Does a step of a page, with the events above the cursor from memory if `recent` has them. Returns
+    /// `None` if somebody else holds the cursor, unless it is to be waited for.
     async fn project(
         &self,
         store: &Store,
         part: i16,
-        page: i64,
+        (page, patient): (i64, bool),
         recent: impl FnOnce(i64) -> Option<Vec<Arc<Recorded>>> + Send,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         let mut transaction = store.begin().await?;
-        // The lock keeps a second process from projecting the same events.
-        let at = sqlx::query_scalar!(
-            "select position from cursors where part = $1 and projector = $2 for update",
-            part,
-            self.cursor
-        )
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(at) = at else {
-            sqlx::query!(
+        let Some(at) = self.lock(&mut transaction, part, patient).await? else {
+            let made = sqlx::query!(
                 "insert into cursors (part, projector) values ($1, $2) on conflict do nothing",
                 part,
                 self.cursor
@@ -259,7 +259,7 @@ impl Follower {
             .execute(&mut *transaction)
             .await?;
             transaction.commit().await?;
-            return Ok(0);
+            return Ok((made.rows_affected() > 0).then_some(0));
         };
         let mut events = match recent(at) {
             Some(events) => events,
@@ -271,7 +271,7 @@ impl Follower {
         }
         let Some(last) = events.last().map(|event| event.position) else {
             self.announce(part, at);
-            return Ok(0);
+            return Ok(Some(0));
         };
         if seeded(Canary::OffsetBeforeEffect) {
             // The bug: the cursor is saved before the rows.
@@ -285,7 +285,7 @@ impl Follower {
             }
             late.commit().await?;
             self.announce(part, last);
-            return Ok(events.len());
+            return Ok(Some(events.len()));
         }
         for projector in self.projectors.iter() {
             (projector.project)(&mut transaction, part, &events).await?;
@@ -293,7 +293,36 @@ impl Follower {
         self.save(&mut transaction, part, last).await?;
         transaction.commit().await?;
         self.announce(part, last);
-        Ok(events.len())
+        Ok(Some(events.len()))
+    }
+
+    /// Locks the cursor, which keeps a second process from projecting the same events, and returns where it
+    /// is; `None` if there is none yet or, unless it is to be waited for, if somebody else has locked it.
+    async fn lock(
+        &self,
+        connection: &mut PgConnection,
+        part: i16,
+        patient: bool,
+    ) -> Result<Option<i64>, StoreError> {
+        let locked = if patient {
+            sqlx::query_scalar!(
+                "select position from cursors where part = $1 and projector = $2 for update",
+                part,
+                self.cursor
+            )
+            .fetch_optional(connection)
+            .await?
+        } else {
+            sqlx::query_scalar!(
+                "select position from cursors where part = $1 and projector = $2
+                 for update skip locked",
+                part,
+                self.cursor
+            )
+            .fetch_optional(connection)
+            .await?
+        };
+        Ok(locked)
     }
 
     async fn save(

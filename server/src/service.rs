@@ -15,7 +15,7 @@ use firsthand_domain::time::Span;
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
 use firsthand_workers::{
-    CURSOR as REACTOR_CURSOR, Dispatcher, Runner, WorkerContext, run_schedules,
+    CURSOR as REACTOR_CURSOR, Dispatcher, Runner, WorkerContext, run_housekeeping, run_schedules,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -279,6 +279,8 @@ fn work(tracker: &TaskTracker, context: WorkerContext, stop: &CancellationToken)
     let runner = Runner::new(context.clone(), tracker.clone());
     let running = stop.clone();
     tracker.spawn(async move { runner.run(&running).await });
+    let (housekeeper, keeping) = (context.clone(), stop.clone());
+    tracker.spawn(async move { run_housekeeping(&housekeeper, &keeping).await });
     let stop = stop.clone();
     tracker.spawn(async move { run_schedules(&context, &stop).await });
 }

@@ -1,7 +1,7 @@
 //! Two processes on one database: either serves everybody, and each hears of what the other did.
 
 use firsthand_tests::wait::{Wait, if_so};
-use firsthand_tests::{Buyer, Options, Server, eventually};
+use firsthand_tests::{Buyer, Options, Server, eventually, job, together};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -94,5 +94,48 @@ async fn a_key_that_one_process_revokes_is_dead_at_the_other() {
         wait.not_yet(&Value::from(reply.status)).await;
     }
     second.stop().await;
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn what_one_process_takes_for_done_is_done() {
+    const SETTINGS: &str = "/v1/organization/settings";
+    let (first, second) = pair().await;
+    let here = Buyer::unverified(&first).await;
+    let there = here.with_base_url(&second.base_url);
+    let price = |cents: i64| json!({"default_price_per_file_cents": cents});
+    there.patch(SETTINGS, &price(80)).await.ok(200);
+    here.patch(SETTINGS, &price(90)).await.ok(200);
+    // To the other process nothing seems to change: nothing would be written that the log could contradict.
+    there.patch(SETTINGS, &price(80)).await.ok(200);
+    for buyer in [&here, &there] {
+        let settings = buyer.get(SETTINGS).await.ok(200);
+        assert_eq!(settings["default_price_per_file_cents"], 80, "{settings}");
+    }
+    second.stop().await;
+    first.verify().await;
+    first.stop().await;
+}
+
+/// Clients of each process, and how many jobs each of them creates.
+const CLIENTS: usize = 8;
+const JOBS: usize = 40;
+
+#[tokio::test]
+async fn processes_that_write_at_once_all_get_on() {
+    let (first, second) = pair().await;
+    let here = Buyer::new(&first).await;
+    let there = here.with_base_url(&second.base_url);
+    let clients = (0..2 * CLIENTS).map(|n| if n % 2 == 0 { here.clone() } else { there.clone() });
+    let created = together(clients.map(|buyer| async move {
+        for _ in 0..JOBS {
+            buyer.try_create(&job::photos(1, 75)).await.ok(201);
+        }
+    }));
+    created.await;
+    let spent = i64::try_from(2 * CLIENTS * JOBS).expect("a count") * 75;
+    assert_eq!(here.balance().await.held, spent);
+    second.stop().await;
+    first.verify().await;
     first.stop().await;
 }

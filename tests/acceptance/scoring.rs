@@ -195,3 +195,30 @@ async fn the_dimensions_are_one_to_five_each() {
         );
     }
 }
+
+/// Copies of one picture that come at once.
+const COPIES: u32 = 6;
+
+#[tokio::test]
+async fn of_copies_that_come_at_once_one_is_paid() {
+    let buyer = buyer().await;
+    let id = job(&buyer, COPIES, 3).await;
+    let seed = media::seed();
+    let mut accepted = Vec::new();
+    for n in 0..COPIES {
+        let worker = worker().await;
+        // What is behind its end makes each copy another file, and the picture stays the same.
+        let mut copy = media::sharp(seed);
+        copy.bytes.extend([0_u8].repeat(n as usize));
+        accepted.push((worker.accept(&id).await, worker, copy));
+    }
+    let seen = together(accepted.into_iter().map(|(submission, worker, copy)| async move {
+        worker.upload(&submission, &copy).await.ok(200);
+        worker.scored(&submission).await
+    }))
+    .await;
+    let approved = seen.iter().filter(|submission| submission["status"] == "approved").count();
+    assert_eq!(approved, 1, "{seen:?}");
+    let job = buyer.job(&id).await;
+    assert_eq!(int(&job, "files_approved"), 1, "{job}");
+}

@@ -4,12 +4,15 @@
 //! leases a task, acts through the adapters and reports the outcome as a command. Schedules turn
 //! timers that are due into commands; they hold no rules (design D9).
 
+mod housekeeping;
 mod reactors;
 mod runner;
 mod schedules;
 mod tasks;
+mod turns;
 mod webhooks;
 
+pub use housekeeping::run_housekeeping;
 pub use reactors::{CURSOR, reactors};
 pub use runner::{Bell, Runner, WorkerContext};
 pub use schedules::run_schedules;

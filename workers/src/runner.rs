@@ -2,12 +2,15 @@
 
 use crate::reactors::kinds;
 use crate::tasks::{self, Shelf};
+use crate::turns::Turns;
 use firsthand_adapters::payments::Payments;
 use firsthand_adapters::storage::ObjectStore;
 use firsthand_domain::time::Span;
 use firsthand_eventstore::tasks::{self as queue, LeasedTask};
 use firsthand_eventstore::{Clock, Ledger, StoreError};
 use firsthand_projections::Follower;
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +33,9 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// the others give theirs back, so that scores get on.
 const PATIENT: usize = 3;
 
+/// Submissions that are decoded at a time: each may take what the largest picture does.
+const DECODERS: usize = 2;
+
 /// Hints between those who owe tasks, do them and wait for them within a process. Never the truth.
 #[derive(Debug)]
 pub struct Bell {
@@ -41,6 +47,10 @@ pub struct Bell {
     pub(crate) done: watch::Sender<u64>,
     /// Who may keep a slot while he waits.
     pub(crate) patient: Semaphore,
+    /// Who may decode.
+    pub(crate) decoders: Semaphore,
+    /// Whose job is being scored.
+    pub(crate) turns: Turns,
 }
 
 impl Default for Bell {
@@ -50,6 +60,8 @@ impl Default for Bell {
             released: Notify::new(),
             done: watch::Sender::new(0),
             patient: Semaphore::new(PATIENT),
+            decoders: Semaphore::new(DECODERS),
+            turns: Turns::default(),
         }
     }
 }
@@ -202,8 +214,10 @@ impl Runner {
 async fn work(context: &WorkerContext, task: LeasedTask) {
     let store = context.ledger.store();
     let performed = {
-        let performing = tasks::perform(context, &task);
-        tokio::pin!(performing);
+        let performing = AssertUnwindSafe(tasks::perform(context, &task)).catch_unwind();
+        let mut performing = std::pin::pin!(performing.map(|performed| {
+            performed.unwrap_or_else(|_panic| Err(Trouble::Dead("it panicked".to_owned())))
+        }));
         loop {
             tokio::select! {
                 biased;
@@ -211,14 +225,14 @@ async fn work(context: &WorkerContext, task: LeasedTask) {
                 () = tokio::time::sleep(EXTEND) => {
                     let until = context.now() + micros(LEASE);
                     // A lease that can't be extended runs out: the task is done twice at worst.
-                    drop(queue::extend(store, task.part, &task.task_id, until).await);
+                    drop(queue::extend(store, &task, until).await);
                 }
             }
         }
     };
     let now = context.now();
     let written = match performed {
-        Ok(()) => queue::finish(store, task.part, &task.task_id).await,
+        Ok(()) => queue::finish(store, &task).await,
         Err(Trouble::Retry(error)) => {
             tracing::warn!(
                 task.id = task.task_id,
@@ -227,15 +241,13 @@ async fn work(context: &WorkerContext, task: LeasedTask) {
                 "a task will be tried again"
             );
             let due = now + micros(pause(&task));
-            queue::retry(store, task.part, &task.task_id, due, &error).await
+            queue::retry(store, &task, due, &error).await
         }
-        Err(Trouble::GoOn) => queue::retry(store, task.part, &task.task_id, now, "").await,
-        Err(Trouble::Later(wait)) => {
-            queue::retry(store, task.part, &task.task_id, now + micros(wait), "").await
-        }
+        Err(Trouble::GoOn) => queue::retry(store, &task, now, "").await,
+        Err(Trouble::Later(wait)) => queue::retry(store, &task, now + micros(wait), "").await,
         Err(Trouble::Dead(error)) => {
             tracing::error!(task.id = task.task_id, error, "a task is dead");
-            queue::bury(store, task.part, &task.task_id, now, &error).await
+            queue::bury(store, &task, now, &error).await
         }
     };
     if let Err(error) = written {

@@ -1,5 +1,5 @@
-//! Schedules: timers that are due become commands; old idempotency keys are pruned. No rules here:
-//! the commands decide by their own time whether anything is due.
+//! Schedules: timers that are due become commands. No rules here: the commands decide by their own time
+//! whether anything is due.
 
 use crate::reactors::timer_kinds;
 use crate::runner::WorkerContext;
@@ -7,11 +7,9 @@ use firsthand_domain::credits::AnnounceExpiry;
 use firsthand_domain::jobs::ExpireJob;
 use firsthand_domain::purchases::ExpireLot;
 use firsthand_domain::submissions::TimeOutSubmission;
-use firsthand_domain::time::Span;
-use firsthand_domain::{Book, Command, Rejection, StreamId, Timestamp};
+use firsthand_domain::{Book, Command, Rejection, StreamId};
 use firsthand_eventstore::tasks::{self, DueTimer};
-use firsthand_eventstore::{Answer, Meta, Reply, Request, StoreError, idempotency};
-use firsthand_projections::webhooks::attempts;
+use firsthand_eventstore::{Answer, Meta, Reply, Request, StoreError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -19,46 +17,19 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_millis(500);
 /// Timers handled in one look at a part.
 const MOST: i64 = 200;
-/// How long answers (design D7) and the log of webhook attempts are kept, and how many ticks pass between prunings.
-const KEEP: Span = Span::days(30);
-const TICKS_PER_PRUNING: u64 = 7_200;
-/// How many ticks pass between looks at tables that have grown.
-const TICKS_PER_STATISTICS: u64 = 2;
 
 /// Runs until it is told to stop.
 pub async fn run_schedules(context: &WorkerContext, stop: &CancellationToken) {
-    let mut ticks = 0_u64;
     loop {
         if let Err(error) = fire(context).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "timers can't be read");
         }
-        if ticks.is_multiple_of(TICKS_PER_STATISTICS)
-            && let Err(error) = tasks::refresh_statistics(context.ledger.store()).await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "tables can't be analyzed");
-        }
-        if ticks.is_multiple_of(TICKS_PER_PRUNING)
-            && let Err(error) = prune(context).await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "keys can't be pruned");
-        }
-        ticks += 1;
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(TICK) => (),
         }
     }
-}
-
-async fn prune(context: &WorkerContext) -> Result<(), StoreError> {
-    let store = context.ledger.store();
-    let before = Timestamp::from_micros(context.now()).before(KEEP);
-    for part in store.all_parts() {
-        idempotency::prune(store, part, before.micros()).await?;
-        attempts::prune(store, part, before.micros()).await?;
-    }
-    Ok(())
 }
 
 async fn fire(context: &WorkerContext) -> Result<(), StoreError> {

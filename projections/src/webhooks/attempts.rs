@@ -99,10 +99,20 @@ pub async fn list(
     Ok(Page::of(rows, page.limit))
 }
 
-/// Forgets attempts that were begun before a time.
-pub async fn prune(store: &Store, part: i16, before: i64) -> Result<(), StoreError> {
-    sqlx::query!("delete from webhook_attempts where part = $1 and begun_at < $2", part, before)
-        .execute(store.single())
-        .await?;
-    Ok(())
+/// Forgets up to `most` attempts of a part that were begun before a time. Returns whether there may be more.
+pub async fn prune(store: &Store, part: i16, before: i64, most: i64) -> Result<bool, StoreError> {
+    let deleted = sqlx::query!(
+        "delete from webhook_attempts
+         where part = $1 and (endpoint_id, attempt_id) in (
+           select endpoint_id, attempt_id from webhook_attempts
+           where part = $1 and begun_at < $2
+           order by begun_at
+           limit $3)",
+        part,
+        before,
+        most
+    )
+    .execute(store.single())
+    .await?;
+    Ok(i64::try_from(deleted.rows_affected()) == Ok(most))
 }

@@ -54,14 +54,14 @@ pub async fn due(
     rows.into_iter().map(|id| id.parse().map_err(StoreError::corrupt)).collect()
 }
 
-/// Clears the time at which a held lane is due, and waits until what is being owed just now is owed:
-/// its transaction may have found the lane due and left it alone. It holds the feed's cursor. Returns
-/// whether the lane is held at all.
+/// Clears the time at which a held lane is due. Returns `None` if the lane is not held at all, and otherwise
+/// whether all that was owed before is seen from here on: a transaction that is just now owing may have found
+/// the lane due and left it alone. It holds the feed's cursor, as a rebuild does, for long: nobody waits for it.
 pub async fn clear(
     store: &Store,
     endpoint: WebhookEndpointId,
     holder: &str,
-) -> Result<bool, StoreError> {
+) -> Result<Option<bool>, StoreError> {
     let stream = StreamId::WebhookEndpoint(endpoint);
     let cleared = sqlx::query!(
         "update webhook_lanes set due_at = null
@@ -72,14 +72,14 @@ pub async fn clear(
     )
     .execute(store.single())
     .await?;
-    sqlx::query!(
-        "select position from cursors where part = $1 and projector = $2 for share",
+    let free = sqlx::query!(
+        "select position from cursors where part = $1 and projector = $2 for share skip locked",
         store.part_of(stream),
         FEED_CURSOR
     )
     .fetch_optional(store.single())
     .await?;
-    Ok(cleared.rows_affected() > 0)
+    Ok((cleared.rows_affected() > 0).then_some(free.is_some()))
 }
 
 /// Acquires up to `most` lanes of a part that are due and free, or whose hold has run out.

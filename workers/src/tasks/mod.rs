@@ -93,15 +93,17 @@ async fn submission(context: &WorkerContext, id: SubmissionId) -> Result<Submiss
 }
 
 /// Reports an outcome to the ledger under the task's own key, so that it counts once however often
-/// the task runs.
-async fn report(
+/// the task runs. Another outcome has another key: of two runs that overlapped, one may have found nothing to
+/// do before the other one's payment was made, and that payment must be booked.
+async fn report<C: Command + 'static>(
     context: &WorkerContext,
     task: &LeasedTask,
     stream: StreamId,
-    command: impl Command + 'static,
+    command: C,
 ) -> Result<(), Trouble> {
-    let part = task.part.to_string();
-    let key = IdempotencyKey::new(&["task", &part, &task.task_id], b"");
+    let (part, outcome) = (task.part.to_string(), std::any::type_name::<C>());
+    let outcome = outcome.rsplit("::").next().unwrap_or(outcome);
+    let key = IdempotencyKey::new(&["task", &part, &task.task_id, outcome], b"");
     send(context, task, stream, command, Some(key)).await
 }
 

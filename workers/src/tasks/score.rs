@@ -2,11 +2,14 @@
 
 use super::{deliver, report_repeatable, states, storage};
 use crate::runner::{Trouble, WorkerContext};
-use firsthand_adapters::scorer::{Candidate, Demands, Earlier, score_files};
+use firsthand_adapters::scorer::{
+    Candidate, Demands, Earlier, Measured, measure_files, score_files,
+};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::jobs::Job;
 use firsthand_domain::submissions::{ScoreSubmission, Submission, SubmissionStatus};
 use firsthand_domain::{State, StreamId};
+use firsthand_eventstore::read;
 use firsthand_eventstore::tasks::LeasedTask;
 use firsthand_projections::files;
 use std::time::Duration;
@@ -28,30 +31,11 @@ pub(super) async fn perform(
     let job = job(context, submission).await?;
     let demands = Demands { min_width: job.input.min_width, min_height: job.input.min_height };
     let sandbox = submission.book.is_sandbox();
+    let measured = measured(context, submission).await?;
+    // Those that are scored just now must not miss each other: from the list of earlier files until it has this.
+    let _turn = context.bell.turns.of(submission.job_id).await;
     let earlier = if sandbox { Vec::new() } else { earlier(context, task, id, submission).await? };
-    let directory = tempfile::tempdir_in(&context.scratch_dir)
-        .map_err(|error| Trouble::Retry(error.to_string()))?;
-    let mut candidates = Vec::with_capacity(submission.files.len());
-    for file in &submission.files {
-        let path = directory.path().join(file.file_id.to_string());
-        context
-            .objects
-            .get_to_file(&file.storage_key, &path)
-            .await
-            .map_err(|error| storage(&error))?;
-        candidates.push(Candidate {
-            file_id: file.file_id,
-            content_type: file.content_type,
-            path,
-            content_hash: file.content_hash.clone(),
-        });
-    }
-    // Decoding is computation: it must not hold up the threads that answer requests.
-    let mut scored =
-        tokio::task::spawn_blocking(move || score_files(&candidates, demands, &earlier))
-            .await
-            .map_err(|error| Trouble::Dead(error.to_string()))?
-            .map_err(|error| Trouble::Retry(error.to_string()))?;
+    let mut scored = score_files(&measured, demands, &earlier);
     if sandbox {
         scored.score = job.input.sandbox_course().score(attempt);
         scored.technical = None;
@@ -71,6 +55,37 @@ pub(super) async fn perform(
     report_repeatable(context, task, StreamId::Submission(id), command).await
 }
 
+/// Fetches a submission's files and measures them.
+async fn measured(
+    context: &WorkerContext,
+    submission: &Submission,
+) -> Result<Vec<Measured>, Trouble> {
+    let directory = tempfile::tempdir_in(&context.scratch_dir)
+        .map_err(|error| Trouble::Retry(error.to_string()))?;
+    let mut candidates = Vec::with_capacity(submission.files.len());
+    for file in &submission.files {
+        let path = directory.path().join(file.file_id.to_string());
+        context
+            .objects
+            .get_to_file(&file.storage_key, &path)
+            .await
+            .map_err(|error| storage(&error))?;
+        candidates.push(Candidate {
+            file_id: file.file_id,
+            content_type: file.content_type,
+            path,
+            content_hash: file.content_hash.clone(),
+        });
+    }
+    // A picture takes up to 256 MB while it is decoded.
+    let _decoder = context.bell.decoders.acquire().await;
+    // Decoding is computation: it must not hold up the threads that answer requests.
+    tokio::task::spawn_blocking(move || measure_files(candidates))
+        .await
+        .map_err(|stopped| Trouble::Retry(stopped.to_string()))?
+        .map_err(|error| Trouble::Retry(error.to_string()))
+}
+
 async fn job(context: &WorkerContext, submission: &Submission) -> Result<Job, Trouble> {
     match states(context, &[StreamId::Job(submission.job_id)]).await?.into_iter().next() {
         Some((_, State::Job(job))) => Ok(*job),
@@ -85,8 +100,10 @@ async fn earlier(
     id: SubmissionId,
     submission: &Submission,
 ) -> Result<Vec<Earlier>, Trouble> {
-    let head = context.ledger.head(task.part).map_or(0, |head| *head.borrow());
     let store = context.ledger.store();
+    // Of the log itself: another process may have scored the last one.
+    let head = read::head(store, task.part).await?;
+    context.ledger.saw_head(task.part, head);
     if !context.read_models.reach(store, task.part, head, PATIENCE).await? {
         return Err(Trouble::Retry("the list of files is behind".to_owned()));
     }

@@ -336,14 +336,18 @@ impl Serving<'_> {
         let store = self.shared.context.ledger.store();
         let id = self.lane.endpoint_id;
         // Before the last look: what is owed from here on sets it again.
-        self.lost = !lanes::clear(store, id, &self.shared.holder).await?;
-        if self.lost {
+        let Some(complete) = lanes::clear(store, id, &self.shared.holder).await? else {
+            self.lost = true;
             return Ok(false);
-        }
-        let (next, wait) = self.next().await?;
+        };
+        let (mut next, wait) = self.next().await?;
         if wait.is_some_and(|wait| wait <= LINGER) && !self.shared.stop.is_cancelled() {
             self.hungry = true;
             return Ok(false);
+        }
+        if !complete {
+            // Whoever has the lane next looks again.
+            next.due_at = Some(self.shared.context.now());
         }
         if !lanes::release(store, id, &self.shared.holder, next).await? {
             // The row is locked just now: something is being owed. Or the lane is another's.
