@@ -14,7 +14,7 @@ use symphonia::core::units::{Duration, Timestamp};
 use symphonia::default::codecs::{AacDecoder, MpaDecoder, PcmDecoder};
 
 use super::bytes::size;
-use super::error::{shield, undecodable};
+use super::error::undecodable;
 use super::limits::{MAX_AUDIO_FRAMES, MAX_AUDIO_PACKETS, at_most};
 use super::meter::Meter;
 use super::movie::AacTrack;
@@ -90,48 +90,42 @@ impl Decoding {
 
 /// Decodes an MP3 file; also returns where its last frame ends.
 pub(super) fn decode_mp3(source: &mut Source) -> Result<(Sound, u64), ProbeError> {
-    shield(|| {
-        let mut parameters = AudioCodecParameters::new();
-        parameters.for_codec(CODEC_ID_MP3);
-        let decoder = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default())?;
-        let mut decoding = Decoding::new(decoder);
-        let end = mp3::decode(source, &mut decoding)?;
-        Ok((decoding.finish()?, end))
-    })
+    let mut parameters = AudioCodecParameters::new();
+    parameters.for_codec(CODEC_ID_MP3);
+    let decoder = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default())?;
+    let mut decoding = Decoding::new(decoder);
+    let end = mp3::decode(source, &mut decoding)?;
+    Ok((decoding.finish()?, end))
 }
 
 /// Decodes a WAV file; also returns where its RIFF file ends.
 pub(super) fn decode_wav(source: &mut Source) -> Result<(Sound, u64), ProbeError> {
-    shield(|| {
-        let (decoding, end) = wav::decode(source, |codec: AudioCodecId, rate, channels| {
-            let mut parameters = AudioCodecParameters::new();
-            parameters
-                .for_codec(codec)
-                .with_sample_rate(rate)
-                .with_channels(Channels::Discrete(channels));
-            let decoder = PcmDecoder::try_new(&parameters, &AudioDecoderOptions::default())?;
-            Ok(Decoding::new(decoder))
-        })?;
-        Ok((decoding.finish()?, end))
-    })
+    let (decoding, end) = wav::decode(source, |codec: AudioCodecId, rate, channels| {
+        let mut parameters = AudioCodecParameters::new();
+        parameters
+            .for_codec(codec)
+            .with_sample_rate(rate)
+            .with_channels(Channels::Discrete(channels));
+        let decoder = PcmDecoder::try_new(&parameters, &AudioDecoderOptions::default())?;
+        Ok(Decoding::new(decoder))
+    })?;
+    Ok((decoding.finish()?, end))
 }
 
 /// Decodes the AAC track of an MP4 file.
 pub(super) fn decode_aac(source: &mut Source, track: &AacTrack) -> Result<Sound, ProbeError> {
-    shield(|| {
-        let mut parameters = AudioCodecParameters::new();
-        parameters.for_codec(CODEC_ID_AAC).with_extra_data(track.config.to_vec().into());
-        let decoder = AacDecoder::try_new(&parameters, &AudioDecoderOptions::default())?;
-        let mut decoding = Decoding::new(decoder);
-        let mut packet = Vec::new();
-        for sample in &track.samples {
-            at_most("size of an audio packet in bytes", sample.size.into(), MAX_AAC_PACKET_BYTES)?;
-            packet.resize(size(sample.size), 0);
-            source.read_at(sample.offset, &mut packet)?;
-            decoding.push(&packet)?;
-        }
-        decoding.finish()
-    })
+    let mut parameters = AudioCodecParameters::new();
+    parameters.for_codec(CODEC_ID_AAC).with_extra_data(track.config.to_vec().into());
+    let decoder = AacDecoder::try_new(&parameters, &AudioDecoderOptions::default())?;
+    let mut decoding = Decoding::new(decoder);
+    let mut packet = Vec::new();
+    for sample in &track.samples {
+        at_most("size of an audio packet in bytes", sample.size.into(), MAX_AAC_PACKET_BYTES)?;
+        packet.resize(size(sample.size), 0);
+        source.read_at(sample.offset, &mut packet)?;
+        decoding.push(&packet)?;
+    }
+    decoding.finish()
 }
 
 impl From<symphonia::core::errors::Error> for ProbeError {

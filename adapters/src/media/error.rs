@@ -1,7 +1,9 @@
 //! Why a file was refused.
 
+use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 
 use thiserror::Error;
 
@@ -28,7 +30,7 @@ pub enum ProbeError {
         /// What is missing.
         reason: &'static str,
     },
-    /// The content is damaged, or uses a feature that no decoder here reads.
+    /// The content is damaged, or uses a feature that no decoder here reads, or makes one panic.
     #[error("the content does not decode: {reason}")]
     Undecodable {
         /// What the container check or the decoder objected to.
@@ -66,13 +68,46 @@ pub(crate) const fn truncated(reason: &'static str) -> ProbeError {
     ProbeError::Truncated { reason }
 }
 
-/// Runs a third-party decoder so that a bug in it refuses one file instead of ending the worker.
-/// The checks before it are meant to make this unnecessary; the fuzz tests assert that it is.
-pub(crate) fn shield<T>(decode: impl FnOnce() -> Result<T, ProbeError>) -> Result<T, ProbeError> {
+/// Runs what reads a file so that a bug in it, or in a decoder, refuses this one file: a panic that
+/// went further would leave its submission without an answer. The checks before the decoders are
+/// meant to make this unnecessary; the fuzz tests assert that it is.
+pub(crate) fn shield<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, ProbeError>,
+) -> Result<T, ProbeError> {
     // What the closure borrows is not looked at again after a panic.
-    panic::catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(undecodable(DECODER_PANICKED)))
+    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|payload| {
+        let panic = message(&*payload);
+        tracing::error!(path = %path.display(), panic, "a decoder panicked; its file is refused");
+        Err(undecodable(DECODER_PANICKED))
+    })
+}
+
+/// Returns what a panic said.
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let literal = payload.downcast_ref::<&str>().copied();
+    literal.or_else(|| payload.downcast_ref().map(String::as_str)).unwrap_or("nothing")
 }
 
 /// The reason given when [`shield`] caught a panic.
 pub(crate) const DECODER_PANICKED: &str = "the decoder gave up";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_refuses_the_file_and_is_final() {
+        let file = Path::new("file_1");
+        let literal = shield::<()>(file, || panic!("a literal"));
+        let formatted = shield::<()>(file, || panic!("number {}", 7));
+        for error in [literal, formatted].map(Result::unwrap_err) {
+            assert!(matches!(&error, ProbeError::Undecodable { .. }) && !error.retryable());
+        }
+        let (literal, formatted): (&str, String) = ("a literal", "number 7".to_owned());
+        assert_eq!(
+            [message(&literal), message(&formatted), message(&7)],
+            [literal, &formatted, "nothing"]
+        );
+    }
+}

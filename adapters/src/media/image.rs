@@ -9,7 +9,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder, ColorType, Frames, ImageDecoder, ImageError, Limits};
 
 use super::bytes::size;
-use super::error::{shield, truncated, undecodable};
+use super::error::{truncated, undecodable};
 use super::limits::{MAX_DECODE_BYTES, MAX_SIDE};
 use super::measure::Measurement;
 use super::{MediaType, Picture, ProbeError, containers, jpeg};
@@ -40,32 +40,24 @@ pub(super) fn decode(media_type: MediaType, bytes: &[u8]) -> Result<Decoded, Pro
         MediaType::Jpeg => {
             let layout = jpeg::verify(bytes)?;
             let picture = bytes.get(..layout.end).unwrap_or_default();
-            shield(|| still(layout, JpegDecoder::new(Cursor::new(picture))?))
+            still(layout, JpegDecoder::new(Cursor::new(picture))?)
         }
         MediaType::Png => {
             let (layout, essential) = containers::png(bytes)?;
-            shield(|| still(layout, PngDecoder::with_limits(Cursor::new(essential), limits())?))
+            still(layout, PngDecoder::with_limits(Cursor::new(essential), limits())?)
         }
         MediaType::Webp => {
             let (layout, animated) = containers::webp(bytes)?;
             let picture = bytes.get(..layout.end).unwrap_or_default();
-            shield(|| {
-                let decoder = WebPDecoder::new(Cursor::new(picture))?;
-                if animated {
-                    animation(layout, decoder.into_frames())
-                } else {
-                    still(layout, decoder)
-                }
-            })
+            let decoder = WebPDecoder::new(Cursor::new(picture))?;
+            if animated { animation(layout, decoder.into_frames()) } else { still(layout, decoder) }
         }
         MediaType::Gif => {
             let layout = containers::gif(bytes)?;
             let picture = bytes.get(..layout.end).unwrap_or_default();
-            shield(|| {
-                let mut decoder = GifDecoder::new(Cursor::new(picture))?;
-                decoder.set_limits(limits())?;
-                animation(layout, decoder.into_frames())
-            })
+            let mut decoder = GifDecoder::new(Cursor::new(picture))?;
+            decoder.set_limits(limits())?;
+            animation(layout, decoder.into_frames())
         }
         other => Err(undecodable(format!("{other} is no image"))),
     }

@@ -25,10 +25,11 @@ pub const MAX_AUDIO_PACKETS: u64 = 180_000;
 pub const MAX_MOVIE_HEADER_BYTES: u64 = 16 * 1024 * 1024;
 /// The most boxes on the top level of an MP4 file.
 pub const MAX_TOP_LEVEL_BOXES: u64 = 65_536;
-/// The most tracks of a movie.
+/// The most video and audio tracks of a movie, and the most tracks that its fragments may have.
 pub const MAX_TRACKS: u64 = 32;
-/// The most samples of one checked track.
-pub const MAX_SAMPLES: u64 = 500_000;
+/// The most samples of all checked tracks of a movie together, at 16 bytes of memory each: an hour
+/// of 120 frames per second with three tracks of sound has fewer.
+pub const MAX_SAMPLES: u64 = 1_000_000;
 /// The most coded units (H.264 and H.265) looked at in one movie.
 pub const MAX_UNITS: u64 = 4_000_000;
 

@@ -2,8 +2,8 @@
 //!
 //! [`probe`] answers only for files that are what they were declared to be and that are complete:
 //! every pixel of an image and every sample of an audio file has been decoded. Of a video the
-//! container, the place of every sample and the outline of its coded data are checked; frames are
-//! decoded where they are JPEGs, sound where it is AAC.
+//! container, the codec's name, the place of every sample and the outline of its coded data are
+//! checked; frames are decoded where they are JPEGs, sound where it is AAC.
 //!
 //! Everything is computed in integers and bounded by [`limits`], so the same bytes give the same
 //! answer on every machine. Nothing here judges what the media shows.
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use self::bytes::wide;
 pub use self::error::ProbeError;
-use self::error::undecodable;
+use self::error::{shield, undecodable};
 pub use self::measure::{Picture, hamming_distance};
 pub use self::media_type::{MediaKind, MediaType, UnknownMediaType};
 pub use self::meter::Sound;
@@ -76,14 +76,20 @@ pub struct Probe {
 
 /// Measures the file at `path`, which was declared to be of type `declared`.
 ///
-/// Takes memory for an image of up to 25 MB (the file) plus [`limits::MAX_DECODE_BYTES`], for
-/// audio and video of a few MB; work is bounded by [`limits`]. It blocks: call it on a thread
-/// that may.
+/// Takes memory for an image, or a frame that is a JPEG, of up to 25 MB (the file) plus
+/// [`limits::MAX_DECODE_BYTES`]; for audio of a few MB; and for a movie, beside its frame, of
+/// [`limits::MAX_MOVIE_HEADER_BYTES`] and some 16 MB for [`limits::MAX_SAMPLES`]. Work is bounded by
+/// [`limits`]. It blocks: call it on a thread that may.
 ///
 /// # Errors
 ///
-/// Any [`ProbeError`]; all but [`ProbeError::Io`] are final.
+/// Any [`ProbeError`]; all but [`ProbeError::Io`] are final. A panic on the way is the file's fault
+/// too: [`ProbeError::Undecodable`].
 pub fn probe(path: &Path, declared: MediaType) -> Result<Probe, ProbeError> {
+    shield(path, || measured(path, declared))
+}
+
+fn measured(path: &Path, declared: MediaType) -> Result<Probe, ProbeError> {
     let mut source = Source::new(File::open(path)?)?;
     if source.length == 0 {
         return Err(ProbeError::Empty);

@@ -23,11 +23,22 @@ pub struct Footage {
     pub has_sound: bool,
 }
 
+/// The sample entries, without spaces, that name footage: H.264, H.265 with Dolby Vision, VP8, VP9,
+/// AV1, MPEG-4 and what its descriptor names, H.263, Motion JPEG, PNG, `ProRes`. What calls
+/// itself anything else nobody can play, however complete it is.
+const KNOWN_CODECS: &[&str] = &[
+    "avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "vp08", "vp09", "av01", "mp4v", "s263", "jpeg",
+    "mjpg", "mjpa", "mjpb", "png", "apch", "apcn", "apcs", "apco", "ap4h", "ap4x",
+];
+
 /// Checks the coded data, and measures the frame in the middle if it is a JPEG.
 pub(super) fn measure(
     source: &mut Source,
     track: &VideoTrack,
 ) -> Result<Option<(Picture, Option<u64>)>, ProbeError> {
+    if !KNOWN_CODECS.contains(&track.codec.as_str()) {
+        return Err(undecodable(format!("the video is `{}`, an unknown codec", track.codec)));
+    }
     if let Some(length_bytes) = track.unit_length_bytes {
         check_units(source, &track.samples, length_bytes)?;
     }
@@ -36,6 +47,10 @@ pub(super) fn measure(
     at_most("size of a frame in bytes", middle.size.into(), max_file_bytes(MediaType::Jpeg))?;
     let frame = source.vec_at(middle.offset, middle.size.into())?;
     let decoded = image::decode(MediaType::Jpeg, &frame)?;
+    // The score goes by the declared size.
+    if (decoded.layout.width, decoded.layout.height) != track.stored {
+        return Err(undecodable("a frame and its track disagree about the size"));
+    }
     Ok(Some((decoded.picture, decoded.hash)))
 }
 

@@ -1,14 +1,16 @@
 //! The client of the object store, the same for AWS, any other S3 and the embedded store.
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Config, Region, StalledStreamProtectionConfig};
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
+use aws_sdk_s3::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_s3::operation::{get_object::GetObjectOutput, head_object::HeadObjectOutput};
 use aws_sdk_s3::presigning::{PresigningConfig, PresigningConfigBuilder};
 use aws_sdk_s3::primitives::ByteStream;
@@ -115,7 +117,7 @@ impl ObjectStore {
             .send()
             .await
             .map(drop)
-            .map_err(|error| failure(key, &error))
+            .map_err(|error| unread(path, &error).unwrap_or_else(|| failure(key, &error)))
     }
 
     /// Streams an object to `path`, which appears (or is replaced) only when it is complete and
@@ -217,4 +219,19 @@ impl ObjectStore {
         let get = get.response_content_disposition(attachment(file_name)).presigned(expires).await;
         get.map(|request| request.uri().to_owned()).map_err(|error| failure(key, &error))
     }
+}
+
+/// The error of a local file that could not be read while it was sent. To the SDK it looks like a
+/// request that cannot be right.
+fn unread<E>(path: &Path, error: &SdkError<E, HttpResponse>) -> Option<StorageError> {
+    let SdkError::DispatchFailure(dispatch) = error else { return None };
+    let mut cause: Option<&(dyn Error + 'static)> = dispatch.as_connector_error()?.source();
+    while let Some(error) = cause.filter(|_| dispatch.is_user()) {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            let copy = std::io::Error::new(io.kind(), chain(io));
+            return Some(StorageError::Io(path.into(), copy));
+        }
+        cause = error.source();
+    }
+    None
 }

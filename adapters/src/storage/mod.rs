@@ -72,8 +72,14 @@ pub enum StorageError {
 
 impl StorageError {
     /// Whether the same call may succeed later. The SDK has retried for about a second by then.
-    pub fn retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+    ///
+    /// A full disk, too many open files and wrong credentials pass when somebody mends them, and
+    /// content may have been damaged on its way only: giving up would lose what waits for it.
+    pub const fn retryable(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Io(..) | Self::Denied(_) | Self::Damaged(_) => true,
+            Self::NotFound(_) | Self::Invalid(_) => false,
+        }
     }
 }
 
@@ -108,9 +114,7 @@ where
                 (404, "NoSuchBucket") => StorageError::Invalid(text),
                 (404, _) => StorageError::NotFound(name.to_owned()),
                 (401 | 403, _) => StorageError::Denied(text),
-                (400, "BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch") => {
-                    StorageError::Damaged(text)
-                }
+                (400, "BadDigest" | "XAmzContentSHA256Mismatch") => StorageError::Damaged(text),
                 (408 | 429 | 500.., _)
                 | (_, "RequestTimeout" | "IncompleteBody" | "SlowDown" | "OperationAborted") => {
                     StorageError::Unavailable(text)

@@ -12,7 +12,7 @@ fn refused(bytes: &[u8], declared: MediaType) -> ProbeError {
     probe(bytes, declared).unwrap_err()
 }
 
-fn boxed(name: &[u8], content: &[u8]) -> Vec<u8> {
+pub(super) fn boxed(name: &[u8], content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len() + 8).unwrap().to_be_bytes();
     [&length[..], name, content].concat()
 }
@@ -22,7 +22,7 @@ fn ftyp() -> Vec<u8> {
 }
 
 /// Replaces the `nth` occurrence of `find` and what follows it by `put`, of the same length.
-fn patched(bytes: &[u8], find: &[u8], skip: usize, put: &[u8]) -> Vec<u8> {
+pub(super) fn patched(bytes: &[u8], find: &[u8], skip: usize, put: &[u8]) -> Vec<u8> {
     let at = bytes.windows(find.len()).position(|window| window == find).unwrap();
     let at = at + find.len() + skip;
     let mut patched = bytes.to_vec();

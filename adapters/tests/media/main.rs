@@ -5,6 +5,7 @@
 mod fixtures;
 mod generated;
 mod hostile;
+mod movies;
 mod stripping;
 mod whole;
 

@@ -197,7 +197,7 @@ async fn wrong_content_is_refused_and_rot_is_seen() {
     std::fs::write(file.path(), b"other content").unwrap();
     let refused = store.put_file("a", file.path(), "text/plain", &sha(b"content")).await;
     let error = refused.unwrap_err();
-    assert!(matches!(error, StorageError::Damaged(_)) && !error.retryable(), "{error}");
+    assert!(matches!(error, StorageError::Damaged(_)) && error.retryable(), "{error}");
     assert_eq!(store.head("a").await.unwrap(), None);
 
     put(&store, "a", &noise(1_000_000, 1)).await.unwrap();
@@ -209,6 +209,22 @@ async fn wrong_content_is_refused_and_rot_is_seen() {
     let spread = store.copy("a", "b").await.unwrap_err();
     assert!(matches!(spread, StorageError::Unavailable(_)), "{spread}");
     assert_eq!(store.head("b").await.unwrap(), None);
+    server.stop().await;
+}
+
+/// A directory stands for a file that the disk can't read.
+#[tokio::test]
+async fn a_local_fault_may_pass() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path()).await;
+    let store = server.store().await;
+    let unread = store.put_file("a", dir.path(), "text/plain", &sha(b"")).await.unwrap_err();
+    assert!(matches!(unread, StorageError::Io(..)) && unread.retryable(), "{unread}");
+    put(&store, "a", b"content").await.unwrap();
+    let unwritten = store.get_to_file("a", &dir.path().join("none/a")).await.unwrap_err();
+    assert!(matches!(unwritten, StorageError::Io(..)) && unwritten.retryable(), "{unwritten}");
+    let absent = fetch(&store, "absent").await.unwrap_err();
+    assert!(matches!(absent, StorageError::NotFound(_)) && !absent.retryable(), "{absent}");
     server.stop().await;
 }
 
@@ -306,7 +322,8 @@ async fn presigned_links() {
     assert!(String::from_utf8_lossy(&expired.body).contains("expired"));
     for expires in [week + Duration::from_secs(1), Duration::ZERO] {
         let refused = store.presign_get("p/ä.jpg", expires, "a").await;
-        assert!(matches!(refused, Err(StorageError::Invalid(_))));
+        let error = refused.unwrap_err();
+        assert!(matches!(error, StorageError::Invalid(_)) && !error.retryable(), "{error}");
     }
 
     let sdk = server.sdk();
@@ -561,7 +578,7 @@ async fn strangers_and_an_absent_server() {
     };
     for (access, secret) in [(KEY, "wrong"), ("wrong", SECRET)] {
         let error = put(&ObjectStore::new(config(access, secret)), "k", b"x").await.unwrap_err();
-        assert!(matches!(error, StorageError::Denied(_)) && !error.retryable(), "{error}");
+        assert!(matches!(error, StorageError::Denied(_)) && error.retryable(), "{error}");
     }
     assert_eq!(get(&server, "/").await.status, 403);
     let form = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 200000\r\n";

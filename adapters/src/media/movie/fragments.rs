@@ -1,29 +1,36 @@
 //! The samples of a fragmented movie, as browsers record it: each `moof` lists a run of samples.
 
+use std::collections::BTreeMap;
+
 use super::boxes::{Boxes, child, required};
-use super::samples::Sample;
+use super::samples::{Room, Sample};
 use super::track::Track;
 use crate::media::ProbeError;
 use crate::media::bytes::{be32, be64};
 use crate::media::error::undecodable;
+use crate::media::limits::{MAX_TRACKS, at_most};
 
 /// What a run of samples doesn't say itself, per track.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Defaults {
-    track: u32,
     duration: u32,
     size: u32,
 }
 
-/// Reads the defaults from the `mvex` box of a movie header; empty if it isn't fragmented.
-pub(super) fn defaults(moov: &[u8]) -> Result<Vec<Defaults>, ProbeError> {
-    let mut all = Vec::new();
+/// Reads the defaults from the `mvex` box of a movie header, by the track's id; empty if it isn't
+/// fragmented. Of several for one track the first counts.
+pub(super) fn defaults(moov: &[u8]) -> Result<BTreeMap<u32, Defaults>, ProbeError> {
+    let mut all = BTreeMap::new();
+    let mut count = 0;
     for found in Boxes::new(child(moov, b"mvex")?.unwrap_or_default()) {
         if let (name, body) = found?
             && &name == b"trex"
         {
             let field = |at| be32(body, at).ok_or_else(|| undecodable("a short `trex` box"));
-            all.push(Defaults { track: field(4)?, duration: field(12)?, size: field(16)? });
+            count += 1;
+            at_most("number of tracks", count, MAX_TRACKS)?;
+            let known = Defaults { duration: field(12)?, size: field(16)? };
+            all.entry(field(4)?).or_insert(known);
         }
     }
     Ok(all)
@@ -33,9 +40,9 @@ pub(super) fn defaults(moov: &[u8]) -> Result<Vec<Defaults>, ProbeError> {
 pub(super) fn read(
     moof: &[u8],
     position: u64,
-    defaults: &[Defaults],
+    defaults: &BTreeMap<u32, Defaults>,
     tracks: &mut [Track<'_>],
-    file_length: u64,
+    room: &mut Room,
 ) -> Result<(), ProbeError> {
     for found in Boxes::new(moof) {
         let (name, traf) = found?;
@@ -46,7 +53,7 @@ pub(super) fn read(
         let header = required(traf, b"tfhd")?;
         let flags = be32(header, 0).ok_or_else(short)?;
         let id = be32(header, 4).ok_or_else(short)?;
-        let Some(known) = defaults.iter().find(|known| known.track == id) else { continue };
+        let Some(known) = defaults.get(&id) else { continue };
         let Some(track) = tracks.iter_mut().find(|track| track.id == id) else { continue };
         let mut at = 8;
         let mut base = position;
@@ -67,7 +74,7 @@ pub(super) fn read(
             if let (name, run) = found?
                 && &name == b"trun"
             {
-                next = read_run(run, (base, next), known, track, file_length)?;
+                next = read_run(run, (base, next), known, track, room)?;
             }
         }
     }
@@ -80,7 +87,7 @@ fn read_run(
     (base, next): (u64, u64),
     known: Defaults,
     track: &mut Track<'_>,
-    file_length: u64,
+    room: &mut Room,
 ) -> Result<u64, ProbeError> {
     let short = || undecodable("a short `trun` box");
     let flags = be32(run, 0).ok_or_else(short)?;
@@ -105,7 +112,7 @@ fn read_run(
         let size = field(0x200, known.size)?;
         field(0x400, 0)?;
         field(0x800, 0)?;
-        track.samples.push(Sample { offset, size }, file_length)?;
+        track.samples.push(Sample { offset, size }, room)?;
         track.samples.lengthen(duration.into())?;
         offset += u64::from(size);
     }

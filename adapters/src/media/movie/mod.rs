@@ -9,9 +9,11 @@ mod fragments;
 mod samples;
 mod track;
 
+use self::samples::Room;
 pub(crate) use self::samples::Sample;
 use self::track::Track;
 use super::ProbeError;
+use super::bytes::wide;
 use super::error::{truncated, undecodable};
 use super::limits::{
     MAX_MOVIE_HEADER_BYTES, MAX_TOP_LEVEL_BOXES, MAX_TRACKS, at_most, check_dimensions,
@@ -33,7 +35,10 @@ pub(super) struct VideoTrack {
     pub(super) width: u32,
     /// Height in pixels as shown.
     pub(super) height: u32,
+    /// Width and height in pixels as stored: before a quarter turn.
+    pub(super) stored: (u32, u32),
     pub(super) duration_ms: u64,
+    /// Those that hold data, at least one: an empty one only repeats the frame before.
     pub(super) samples: Vec<Sample>,
     /// H.264 and H.265: bytes of the length before each coded unit.
     pub(super) unit_length_bytes: Option<usize>,
@@ -65,20 +70,17 @@ struct Content {
 pub(super) fn read(source: &mut Source) -> Result<Movie, ProbeError> {
     let (moov, fragments, end) = top_level(source)?;
     let mut tracks = Vec::new();
+    let mut room = Room::new(source.length);
     for found in boxes::Boxes::new(&moov.bytes) {
         let (name, trak) = found?;
         if &name == b"trak" {
-            at_most(
-                "number of tracks",
-                u64::try_from(tracks.len()).unwrap_or(u64::MAX),
-                MAX_TRACKS,
-            )?;
-            tracks.extend(Track::parse(trak, source.length)?);
+            tracks.extend(Track::parse(trak, &mut room)?);
+            at_most("number of tracks", wide(tracks.len()), MAX_TRACKS)?;
         }
     }
     let defaults = fragments::defaults(&moov.bytes)?;
     for moof in &fragments {
-        fragments::read(&moof.bytes, moof.position, &defaults, &mut tracks, source.length)?;
+        fragments::read(&moof.bytes, moof.position, &defaults, &mut tracks, &mut room)?;
     }
     let has_data = |track: &Track<'_>| track.samples.list.iter().any(|sample| sample.size > 0);
     tracks.retain(|track| has_data(track) || !track.is_listed());
@@ -119,14 +121,18 @@ fn top_level(source: &mut Source) -> Result<(Content, Vec<Content>, u64), ProbeE
 }
 
 impl VideoTrack {
-    fn new(track: Track<'_>) -> Result<Self, ProbeError> {
-        let size = track.dimensions();
-        let (width, height) = size.ok_or_else(|| undecodable("a video without a size"))?;
+    fn new(mut track: Track<'_>) -> Result<Self, ProbeError> {
+        let stored = track.dimensions();
+        let stored @ (across, down) =
+            stored.ok_or_else(|| undecodable("a video without a size"))?;
+        let (width, height) = if track.rotated { (down, across) } else { stored };
         check_dimensions(width, height)?;
+        track.samples.list.retain(|sample| sample.size > 0);
         Ok(Self {
             codec: name(track.codec),
             width,
             height,
+            stored,
             duration_ms: track.duration_ms(),
             unit_length_bytes: track.unit_length_bytes()?,
             motion_jpeg: track.is_motion_jpeg()?,

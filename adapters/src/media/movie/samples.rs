@@ -15,6 +15,25 @@ pub(crate) struct Sample {
     pub(crate) size: u32,
 }
 
+/// What the samples of all tracks share: the file that each must lie in, and how many there may be.
+/// A limit for each track would be multiplied by the number of tracks.
+pub(super) struct Room {
+    file_length: u64,
+    count: u64,
+}
+
+impl Room {
+    /// Starts without a sample, for a file of that length in bytes.
+    pub(super) const fn new(file_length: u64) -> Self {
+        Self { file_length, count: 0 }
+    }
+
+    /// Refuses `more` samples if that is more than there may be, without taking them.
+    fn check(&self, more: u64) -> Result<(), ProbeError> {
+        at_most("number of samples", self.count.saturating_add(more), MAX_SAMPLES)
+    }
+}
+
 /// Collects samples, each of which must lie inside the file; together they can't be longer than
 /// the file either, which bounds all work over them.
 #[derive(Default)]
@@ -27,17 +46,19 @@ pub(super) struct Samples {
 
 impl Samples {
     /// Adds one sample.
-    pub(super) fn push(&mut self, sample: Sample, file_length: u64) -> Result<(), ProbeError> {
+    pub(super) fn push(&mut self, sample: Sample, room: &mut Room) -> Result<(), ProbeError> {
+        room.check(1)?;
         let end = sample.offset.checked_add(sample.size.into());
         self.bytes += u64::from(sample.size);
-        if end.is_none_or(|end| end > file_length) {
+        if end.is_none_or(|end| end > room.file_length) {
             return Err(truncated("a sample lies beyond the end of the file"));
         }
-        if self.bytes > file_length {
+        if self.bytes > room.file_length {
             return Err(undecodable("the samples overlap"));
         }
+        room.count += 1;
         self.list.push(sample);
-        at_most("number of samples", len(&self.list), MAX_SAMPLES)
+        Ok(())
     }
 
     /// Adds to the duration.
@@ -46,10 +67,6 @@ impl Samples {
         self.duration = sum.ok_or_else(|| undecodable("the duration is out of range"))?;
         Ok(())
     }
-}
-
-fn len(samples: &[Sample]) -> u64 {
-    u64::try_from(samples.len()).unwrap_or(u64::MAX)
 }
 
 /// The sizes of samples: one for all, or a table of 4-, 8- or 16-bit numbers.
@@ -61,7 +78,7 @@ struct Sizes<'a> {
 }
 
 impl<'a> Sizes<'a> {
-    fn parse(stbl: &'a [u8]) -> Result<Self, ProbeError> {
+    fn parse(stbl: &'a [u8], room: &Room) -> Result<Self, ProbeError> {
         let short = || undecodable("a short table of sample sizes");
         let (body, compact) = match child(stbl, b"stsz")? {
             Some(body) => (body, false),
@@ -69,7 +86,7 @@ impl<'a> Sizes<'a> {
         };
         let field = be32(body, 4).ok_or_else(short)?;
         let count = be32(body, 8).ok_or_else(short)?;
-        at_most("number of samples", count.into(), MAX_SAMPLES)?;
+        room.check(count.into())?;
         let (fixed, bits) = if compact { (0, size(field & 0xFF)) } else { (field, 32) };
         if !matches!(bits, 4 | 8 | 16 | 32) {
             return Err(undecodable("a table of sample sizes of an unknown kind"));
@@ -96,9 +113,9 @@ impl<'a> Sizes<'a> {
 }
 
 /// Reads the sample tables in the `stbl` box of a track.
-pub(super) fn read(stbl: &[u8], file_length: u64) -> Result<Samples, ProbeError> {
+pub(super) fn read(stbl: &[u8], room: &mut Room) -> Result<Samples, ProbeError> {
     let mut samples = Samples::default();
-    let sizes = Sizes::parse(stbl)?;
+    let sizes = Sizes::parse(stbl, room)?;
     let disagree = || undecodable("the sample tables disagree");
     let (offsets, wide) = match child(stbl, b"stco")? {
         Some(body) => (body, false),
@@ -124,7 +141,7 @@ pub(super) fn read(stbl: &[u8], file_length: u64) -> Result<Samples, ProbeError>
                 break;
             }
             let size = sizes.get(index).ok_or_else(disagree)?;
-            samples.push(Sample { offset, size }, file_length)?;
+            samples.push(Sample { offset, size }, room)?;
             offset += u64::from(size);
             index += 1;
         }

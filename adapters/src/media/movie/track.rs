@@ -1,7 +1,7 @@
 //! One track of a movie: what it is coded with, its size, its time.
 
 use super::boxes::{Boxes, FourCc, child, required};
-use super::samples::{self, Samples};
+use super::samples::{self, Room, Samples};
 use crate::media::ProbeError;
 use crate::media::bytes::{be16, be32, four, part};
 use crate::media::error::undecodable;
@@ -19,12 +19,13 @@ pub(super) struct Track<'a> {
     /// The name of the sample entry, such as `avc1`.
     pub(super) codec: FourCc,
     entry: &'a [u8],
-    rotated: bool,
+    /// Whether it is shown after a quarter turn.
+    pub(super) rotated: bool,
 }
 
 impl<'a> Track<'a> {
     /// Parses a `trak` box; `None` if it is neither video nor audio.
-    pub(super) fn parse(content: &'a [u8], file_length: u64) -> Result<Option<Self>, ProbeError> {
+    pub(super) fn parse(content: &'a [u8], room: &mut Room) -> Result<Option<Self>, ProbeError> {
         let short = || undecodable("a short box in a track");
         let media = required(content, b"mdia")?;
         let video = match &four(required(media, b"hdlr")?, 8).ok_or_else(short)? {
@@ -51,7 +52,7 @@ impl<'a> Track<'a> {
         let samples = Samples::default();
         let mut track = Self { id, video, timescale, samples, codec, entry, rotated };
         if track.is_listed() {
-            track.samples = samples::read(table, file_length)?;
+            track.samples = samples::read(table, room)?;
         }
         Ok(Some(track))
     }
@@ -61,11 +62,9 @@ impl<'a> Track<'a> {
         self.video || &self.codec == b"mp4a"
     }
 
-    /// Returns width and height in pixels as shown, that is after a quarter turn.
+    /// Returns width and height in pixels as stored.
     pub(super) fn dimensions(&self) -> Option<(u32, u32)> {
-        let width = u32::from(be16(self.entry, 24)?);
-        let height = u32::from(be16(self.entry, 26)?);
-        Some(if self.rotated { (height, width) } else { (width, height) })
+        Some((be16(self.entry, 24)?.into(), be16(self.entry, 26)?.into()))
     }
 
     /// Returns the duration in milliseconds.
