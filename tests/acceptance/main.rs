@@ -80,6 +80,7 @@ mod webhook_signatures;
 mod webhook_stream;
 mod wire;
 mod wire_tap;
+mod worker_forms;
 mod worker_slots;
 mod worker_tokens;
 mod worker_uploads;

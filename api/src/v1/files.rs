@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
 use firsthand_domain::ids::{FileId, JobId, SubmissionId};
+use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::RefreshLink;
 use firsthand_domain::time::Span;
 use firsthand_domain::{Book, StreamId, Timestamp};
@@ -29,15 +30,34 @@ const LINK_SPAN: Span = Span::days(7);
 /// For how many seconds a steady link stays the same.
 const STEADY: u64 = 15 * 60;
 
+/// Returns what a download is saved as: the name that the worker gave it, with the extension of what it was
+/// found to be. Another one would have a buyer's machine open it as something else; and nothing in it may
+/// turn the direction of text, which hides an extension.
+fn download_name(key: &str, original: Option<&str>) -> String {
+    let stored = key.rsplit('/').next().unwrap_or("file");
+    let invisible = |c: char| {
+        matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let name: String = original.unwrap_or(stored).chars().filter(|c| !invisible(*c)).collect();
+    let kind = |name: &str| {
+        let (_stem, extension) = name.rsplit_once('.')?;
+        MediaType::from_extension(extension)
+    };
+    match stored.rsplit_once('.') {
+        Some((_id, extension)) if kind(&name) != kind(stored) => format!("{name}.{extension}"),
+        _ => name,
+    }
+}
+
 /// Signs a link to an object.
 pub(crate) async fn link(
     app: &AppState,
     key: &str,
     name: Option<&str>,
 ) -> Result<String, ApiError> {
-    let name = name.or_else(|| key.rsplit('/').next()).unwrap_or("file");
     app.objects
-        .presign_get(key, LINK_LIFE, name)
+        .presign_get(key, LINK_LIFE, &download_name(key, name))
         .await
         .map_err(|error| ApiError::Internal(chain(&error)))
 }
@@ -49,11 +69,10 @@ pub(crate) async fn steady_link(
     key: &str,
     name: Option<&str>,
 ) -> Result<String, ApiError> {
-    let name = name.or_else(|| key.rsplit('/').next()).unwrap_or("file");
     let now = u64::try_from(app.now().unix_seconds()).unwrap_or(0);
     let since = Duration::from_secs(now - now % STEADY);
     app.objects
-        .presign_get_since(key, since, LINK_LIFE, name)
+        .presign_get_since(key, since, LINK_LIFE, &download_name(key, name))
         .await
         .map_err(|error| ApiError::Internal(chain(&error)))
 }
@@ -170,4 +189,28 @@ pub(crate) async fn refresh_url(
         key: None,
     };
     call.answer(&app, &context, StatusCode::OK, move |_view| Ok(body.clone())).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_is_saved_as_what_it_is() {
+        let cases = [
+            (Some("IMG 2041.jpg"), "IMG 2041.jpg"),
+            (Some("IMG_2041.JPEG"), "IMG_2041.JPEG"),
+            (Some("IMG_2041.html"), "IMG_2041.html.jpg"),
+            (Some("IMG_2041.png"), "IMG_2041.png.jpg"),
+            (Some("straße.v2"), "straße.v2.jpg"),
+            (Some("no extension"), "no extension.jpg"),
+            (Some("photo\u{202e}gpj.exe"), "photogpj.exe.jpg"),
+            (Some("a\u{200b}.j\u{2066}pg"), "a.jpg"),
+            (Some(""), ".jpg"),
+            (None, "fil_01.jpg"),
+        ];
+        for (original, saved) in cases {
+            assert_eq!(download_name("jobs/job_01/fil_01.jpg", original), saved);
+        }
+    }
 }

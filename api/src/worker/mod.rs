@@ -3,6 +3,7 @@
 mod account;
 mod admission;
 mod earnings;
+mod form;
 mod jobs;
 mod payouts;
 mod receive;
@@ -22,7 +23,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
     let uploads = OpenApiRouter::default()
         .routes(routes!(submissions::upload))
         .routes(routes!(submissions::retry))
-        .layer(DefaultBodyLimit::disable());
+        .layer(DefaultBodyLimit::max(form::most_bytes()));
     OpenApiRouter::default()
         .routes(routes!(account::register))
         .routes(routes!(account::me))

@@ -1,23 +1,22 @@
 //! Receiving uploads: streamed to disk, hashed on the way, checked against what they claim to be,
 //! and put into object storage before anything is recorded.
 
+use super::form::{Form, MOST_FILES, Part};
 use crate::app::AppState;
 use crate::error::{ApiError, chain};
-use axum::extract::Multipart;
-use axum::extract::multipart::{Field, MultipartError};
 use firsthand_adapters::scorer;
-use firsthand_domain::Timestamp;
+use firsthand_adapters::storage::StorageError;
 use firsthand_domain::ids::{FileId, SubmissionId};
 use firsthand_domain::jobs::Location;
 use firsthand_domain::media::MediaType;
 use firsthand_domain::submissions::UploadedFile;
+use firsthand_domain::{Rejection, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 use tokio::io::AsyncWriteExt;
 
-/// Most files in one upload, and the longest other field in bytes.
-const MOST_FILES: usize = 5;
+/// The longest field that is no file, in bytes.
 const LONGEST_FIELD: usize = 4_096;
 
 /// A file that was received.
@@ -38,10 +37,6 @@ pub(super) struct Upload {
     pub captured_at: Option<Timestamp>,
 }
 
-fn broken(error: &MultipartError) -> ApiError {
-    ApiError::field("body", format!("is not a complete multipart form: {}", error.body_text()))
-}
-
 /// What the job wants of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
@@ -51,6 +46,25 @@ pub(super) struct Wanted {
     pub accepted: Vec<MediaType>,
     /// Where files must be captured.
     pub(crate) area: Option<Location>,
+    /// Files that are reserved; `None` where another refusal is certain, so that their number does not matter.
+    pub reserved: Option<u32>,
+    /// The submission's uploads so far.
+    pub attempt: u8,
+}
+
+impl Wanted {
+    /// Refuses one file more than so many.
+    fn takes_another(&self, count: usize) -> Result<(), ApiError> {
+        if count >= MOST_FILES {
+            return Err(ApiError::field("file", "may be given 5 times"));
+        }
+        match self.reserved {
+            Some(reserved) if u32::try_from(count).unwrap_or(u32::MAX) >= reserved => {
+                Err(Rejection::WrongFileCount { reserved }.into())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Upload {
@@ -58,26 +72,26 @@ impl Upload {
     pub(super) async fn receive(
         app: &AppState,
         wanted: &Wanted,
-        form: &mut Multipart,
+        form: &mut Form,
     ) -> Result<Self, ApiError> {
         let mut upload = Self::default();
         let (mut latitude, mut longitude) = (None, None);
-        while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
-            match field.name().unwrap_or_default() {
-                "file" if upload.received.len() >= MOST_FILES => {
-                    return Err(ApiError::field("file", "may be given 5 times"));
+        while let Some(part) = form.next_part().await? {
+            match part.name() {
+                "file" => {
+                    wanted.takes_another(upload.received.len())?;
+                    upload.received.push(receive_file(app, wanted, part).await?);
                 }
-                "file" => upload.received.push(receive_file(app, wanted, field).await?),
-                "latitude" => latitude = Some(degrees("latitude", &text(field).await?, 90)?),
-                "longitude" => longitude = Some(degrees("longitude", &text(field).await?, 180)?),
+                "latitude" => latitude = Some(degrees("latitude", &text(part).await?, 90)?),
+                "longitude" => longitude = Some(degrees("longitude", &text(part).await?, 180)?),
                 "captured_at" => {
-                    let at = text(field).await?.parse().map_err(|_invalid| {
+                    let at = text(part).await?.parse().map_err(|_invalid| {
                         ApiError::field("captured_at", "must be an ISO 8601 time with an offset")
                     })?;
                     upload.captured_at = Some(at);
                 }
                 // Unknown fields are read and dropped, as unknown members of JSON bodies are.
-                _ => drop(text(field).await?),
+                _ => drop(text(part).await?),
             }
         }
         if upload.received.is_empty() {
@@ -98,35 +112,43 @@ impl Upload {
         (files.collect::<Vec<_>>(), self.place, self.captured_at)
     }
 
-    /// Puts the files into object storage and returns what to record of them.
+    /// Puts the files into object storage and returns what to record of them. If one can't be stored, none
+    /// is kept.
     pub(super) async fn store(self, app: &AppState) -> Result<Vec<UploadedFile>, ApiError> {
         let mut files = Vec::with_capacity(self.received.len());
-        for received in self.received {
-            let file = received.file;
-            app.objects
-                .put_file(
-                    &file.storage_key,
-                    &received.path,
-                    file.content_type.as_str(),
-                    &received.hash,
-                )
-                .await
-                .map_err(|error| {
-                    if error.retryable() {
-                        ApiError::Unavailable
-                    } else {
-                        ApiError::Internal(chain(&error))
-                    }
-                })?;
+        for Received { path, hash, file } in self.received {
+            let (key, mime) = (file.storage_key.clone(), file.content_type.as_str());
             files.push(file);
+            if let Err(error) = app.objects.put_file(&key, &path, mime, &hash).await {
+                discard(app, files);
+                return Err(not_stored(&error));
+            }
         }
         Ok(files)
     }
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, ApiError> {
+fn not_stored(error: &StorageError) -> ApiError {
+    if error.retryable() { ApiError::Unavailable } else { ApiError::Internal(chain(error)) }
+}
+
+/// Removes from object storage what is not recorded and never will be; no answer waits for it. The ids were
+/// minted here, so that nobody else names them; what can't be removed stays as an object that nobody uses.
+pub(super) fn discard(app: &AppState, files: Vec<UploadedFile>) {
+    let removing = app.clone();
+    drop(app.tracker.spawn(async move {
+        for file in files {
+            if let Err(error) = removing.objects.delete(&file.storage_key).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(object.key = file.storage_key, error, "an unused object stays");
+            }
+        }
+    }));
+}
+
+async fn text(mut part: Part<'_>) -> Result<String, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(chunk) = part.chunk().await? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > LONGEST_FIELD {
             return Err(ApiError::field("body", "has a field that is too long"));
@@ -152,10 +174,10 @@ fn plain_name(name: &str) -> Option<String> {
 async fn receive_file(
     app: &AppState,
     wanted: &Wanted,
-    mut field: Field<'_>,
+    mut part: Part<'_>,
 ) -> Result<Received, ApiError> {
-    let name = field.file_name().and_then(plain_name);
-    let declared = field.content_type().unwrap_or_default().to_owned();
+    let name = part.file_name().and_then(plain_name);
+    let declared = part.content_type().to_owned();
     let content_type = MediaType::from_mime(declared.split(';').next().unwrap_or_default())
         .filter(|media_type| wanted.accepted.contains(media_type))
         .ok_or_else(|| {
@@ -169,7 +191,7 @@ async fn receive_file(
     let mut out = tokio::io::BufWriter::new(tokio::fs::File::from_std(file));
     let mut hasher = Sha256::new();
     let mut size = 0_u64;
-    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(chunk) = part.chunk().await? {
         size += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         if size > limit {
             return Err(ApiError::FileTooLarge(limit));

@@ -1,35 +1,32 @@
 //! A worker's submissions: upload, retry, follow.
 
+use super::form::Form;
 use super::jobs::give_back;
-use super::receive::{Upload, Wanted};
+use super::receive::{Upload, Wanted, discard};
 use crate::app::AppState;
-use crate::command::{Call, refuse_or_replay, to_json};
+use crate::command::{Call, is_replay, refuse_or_replay, to_json};
 use crate::context::RequestContext;
 use crate::error::{ApiError, chain};
 use crate::extract::{Id, Keyed, PageParams, PageQuery, WorkerAuth};
 use crate::geo;
 use crate::openapi::{KeyOptional, schema};
 use crate::views::{ListView, WorkerSubmissionView};
+use axum::extract::State;
 use axum::extract::multipart::MultipartRejection;
-use axum::extract::{Multipart, State};
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use firsthand_domain::ids::SubmissionId;
 use firsthand_domain::jobs::Job;
-use firsthand_domain::submissions::{Submission, UploadSubmission};
-use firsthand_domain::{State as StreamState, StreamId, decision};
+use firsthand_domain::submissions::{Submission, UploadSubmission, UploadedFile};
+use firsthand_domain::{Rejection, State as StreamState, StreamId, decision};
 use firsthand_eventstore::read;
 use firsthand_projections::{Page, worker_submissions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
-
-/// What is read of a form that is refused: more than the largest image and sound.
-const MOST_DRAINED: usize = 128 * 1_024 * 1_024;
-const LONGEST_DRAIN: Duration = Duration::from_secs(15);
 
 /// Reads a submission of this worker; another worker's does not exist for this one.
 async fn owned(
@@ -100,12 +97,12 @@ impl Incoming {
     /// stores and records. The recording decides anew: nothing is taken for granted. A form that
     /// is refused is read to its end all the same, up to a bound: most clients look for an answer
     /// only after they have sent everything.
-    async fn take(self, form: Result<Multipart, MultipartRejection>) -> Result<Response, ApiError> {
+    async fn take(self, form: Result<Form, MultipartRejection>) -> Result<Response, ApiError> {
         let mut form = form.map_err(|error| ApiError::field("body", chain(&error)))?;
         let (wanted, checked) = match self.check().await {
             Ok(found) => found,
             Err(refusal) => {
-                drain(form).await;
+                form.drain().await;
                 return Err(refusal);
             }
         };
@@ -113,9 +110,15 @@ impl Incoming {
             return self.refuse(&wanted, form, refusal).await;
         }
         match Upload::receive(&self.app, &wanted, &mut form).await {
-            Ok(upload) => self.record(wanted, upload).await,
+            Ok(upload) => {
+                let (tracker, span) = (self.app.tracker.clone(), tracing::Span::current());
+                // A client that goes away must not leave objects behind that nothing is known of.
+                let recording = self.record(wanted, upload).instrument(span);
+                let recorded = tracker.spawn(recording).await;
+                recorded.map_err(|error| ApiError::Internal(error.to_string()))?
+            }
             Err(refusal) => {
-                drain(form).await;
+                form.drain().await;
                 Err(refusal)
             }
         }
@@ -126,7 +129,7 @@ impl Incoming {
     async fn refuse(
         self,
         wanted: &Wanted,
-        mut form: Multipart,
+        mut form: Form,
         refusal: ApiError,
     ) -> Result<Response, ApiError> {
         let received = if self.keyed.given() {
@@ -135,7 +138,7 @@ impl Incoming {
             None
         };
         let Some(upload) = received else {
-            drain(form).await;
+            form.drain().await;
             return Err(refusal);
         };
         let key = self.keyed.key(&self.auth.id.to_string(), &upload.understood());
@@ -146,13 +149,20 @@ impl Incoming {
     /// Returns what the job wants, and whether an upload would be taken now.
     async fn check(&self) -> Result<(Wanted, Result<(), ApiError>), ApiError> {
         let (submission, job) = owned_with_job(&self.app, &self.auth, self.id).await?;
+        let now = self.app.time_of(submission.book).await?;
         let may = job
             .must_be_active()
-            .and_then(|()| UploadSubmission::check(&submission, self.retry, self.app.now()));
+            .and_then(|()| UploadSubmission::check(&submission, self.retry, now))
+            .and_then(|()| match job.input.deadline {
+                Some(deadline) if deadline <= now => Err(Rejection::WindowOver),
+                _ => Ok(()),
+            });
         let wanted = Wanted {
             submission_id: self.id,
             accepted: job.input.accepted_formats,
             area: job.input.location,
+            reserved: may.is_ok().then_some(submission.files_reserved),
+            attempt: submission.attempt,
         };
         Ok((wanted, may.map_err(ApiError::from)))
     }
@@ -167,6 +177,7 @@ impl Incoming {
         let captured_at = upload.captured_at;
         let key = keyed.key(&auth.id.to_string(), &upload.understood());
         let files = upload.store(&app).await?;
+        let stored = files.clone();
         let call = Call {
             command: UploadSubmission {
                 submission_id: id,
@@ -180,29 +191,47 @@ impl Incoming {
             actor: auth.id.to_string(),
             key,
         };
-        call.answer(&app, &context, StatusCode::OK, move |view| {
-            let submission = decision::submission(view, id)?;
-            Ok(to_json(&WorkerSubmissionView::new(id, submission)))
-        })
-        .await
+        let answer = call
+            .answer(&app, &context, StatusCode::OK, move |view| {
+                let submission = decision::submission(view, id)?;
+                Ok(to_json(&WorkerSubmissionView::new(id, submission)))
+            })
+            .await;
+        let replayed = answer.as_ref().is_ok_and(is_replay);
+        let attempt = (id, wanted.attempt);
+        if is_refused(&answer) || (replayed && is_twins(&app, &auth, attempt, &stored).await) {
+            discard(&app, stored);
+        }
+        answer
     }
 }
 
-/// Reads the rest of a form and throws it away, up to a bound in bytes and time.
-async fn drain(mut form: Multipart) {
-    let draining = async {
-        let mut read = 0;
-        while let Ok(Some(mut field)) = form.next_field().await {
-            while let Ok(Some(chunk)) = field.chunk().await {
-                read += chunk.len();
-                if read > MOST_DRAINED {
-                    return;
-                }
-            }
-        }
-    };
-    // Who is slower than that is cut off.
-    drop(tokio::time::timeout(LONGEST_DRAIN, draining).await);
+/// Says whether a command was refused for certain. Nothing is certain where the log did not answer.
+fn is_refused(answer: &Result<Response, ApiError>) -> bool {
+    match answer {
+        Ok(answer) => answer.status().is_client_error(),
+        Err(error) => matches!(
+            error,
+            ApiError::Overloaded | ApiError::IdempotencyConflict | ApiError::Rejected(_)
+        ),
+    }
+}
+
+/// Says whether a replayed answer is that of another request, which has recorded other files as the attempt
+/// after this one. It may be that of this request, if its commit was in doubt for a while.
+async fn is_twins(
+    app: &AppState,
+    auth: &WorkerAuth,
+    (id, attempt): (SubmissionId, u8),
+    stored: &[UploadedFile],
+) -> bool {
+    owned(app, auth, id).await.is_ok_and(|submission| {
+        submission.attempt == attempt.saturating_add(1)
+            && !submission
+                .files
+                .iter()
+                .any(|file| stored.iter().any(|ours| ours.file_id == file.file_id))
+    })
 }
 
 /// A refusal may come before the bytes were read, so the connection can't be used again.
@@ -234,7 +263,7 @@ pub(super) async fn upload(
     auth: WorkerAuth,
     keyed: Keyed,
     Id(id): Id<SubmissionId>,
-    form: Result<Multipart, MultipartRejection>,
+    form: Result<Form, MultipartRejection>,
 ) -> Response {
     finish(Incoming { app, context, auth, keyed, id, retry: false }.take(form).await)
 }
@@ -259,7 +288,7 @@ pub(super) async fn retry(
     auth: WorkerAuth,
     keyed: Keyed,
     Id(id): Id<SubmissionId>,
-    form: Result<Multipart, MultipartRejection>,
+    form: Result<Form, MultipartRejection>,
 ) -> Response {
     finish(Incoming { app, context, auth, keyed, id, retry: true }.take(form).await)
 }
