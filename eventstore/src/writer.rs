@@ -22,7 +22,9 @@ use crate::read::StateRow;
 use crate::store::Store;
 use firsthand_domain::merkle::Hash;
 use firsthand_domain::{State, StreamId, Timestamp};
+use futures_util::FutureExt as _;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -134,7 +136,12 @@ impl Writer {
                 taken.splice(0..0, self.again.drain(..));
             }
             if !taken.is_empty() && taken.len() >= self.enough_for_another() {
-                self.take(&mut taken).await;
+                if AssertUnwindSafe(self.take(&mut taken)).catch_unwind().await.is_err() {
+                    // A defect of ours must not stop the part: those of the batch are told that the log can't be
+                    // written, which is true, and what is in memory is read anew.
+                    tracing::error!("a batch panicked");
+                    self.recover(std::mem::take(&mut taken), true).await;
+                }
                 continue;
             }
             let room = BATCH.saturating_sub(taken.len());

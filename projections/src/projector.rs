@@ -4,10 +4,12 @@ use firsthand_eventstore::canary::{Canary, seeded};
 use firsthand_eventstore::codec::Recorded;
 use firsthand_eventstore::read::events_after;
 use firsthand_eventstore::{Ledger, Store, StoreError, subscription};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
@@ -191,12 +193,17 @@ impl Follower {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                passed = self.pass(ledger, part) => {
-                    if let Err(error) = passed {
+                passed = AssertUnwindSafe(self.pass(ledger, part)).catch_unwind() => match passed {
+                    Ok(Ok(())) => (),
+                    Ok(Err(error)) => {
                         tracing::error!(
                             error = &error as &dyn std::error::Error, part,
                             projector = self.cursor, "a projection failed"
                         );
+                        tokio::time::sleep(LONGEST_REST).await;
+                    }
+                    Err(_panic) => {
+                        tracing::error!(part, projector = self.cursor, "a projection panicked");
                         tokio::time::sleep(LONGEST_REST).await;
                     }
                 }

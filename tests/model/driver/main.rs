@@ -6,6 +6,7 @@
 
 mod compare;
 mod operations;
+mod panics;
 mod plan;
 mod rebuild;
 mod report;

@@ -73,7 +73,8 @@ pub struct Run {
     pub compared: BTreeMap<usize, i64>,
 }
 
-fn request(command: Box<dyn Command>, request_id: RequestId) -> Request {
+/// Asks for a command, as the model's driver.
+pub fn request(command: Box<dyn Command>, request_id: RequestId) -> Request {
     let request_id = request_id.to_string();
     let meta = Meta { actor: "system:model".to_owned(), request_id, key: None };
     Request { command, render: Box::new(|_view, _outcome| Answer::done()), meta }
