@@ -44,7 +44,16 @@ const JSON_LIMIT: usize = 256 * 1024;
 
 /// The service: every route, and what surrounds them.
 pub fn router(app: AppState) -> Router {
-    every_route()
+    surrounded(every_route(), app)
+}
+
+/// What a process answers that serves no buyer: how it is.
+pub fn health_router(app: AppState) -> Router {
+    surrounded(health_routes().into(), app)
+}
+
+fn surrounded(routes: Router<AppState>, app: AppState) -> Router {
+    routes
         .fallback(health::no_such_route)
         .method_not_allowed_fallback(health::no_such_method)
         .layer(DefaultBodyLimit::max(JSON_LIMIT))
@@ -64,6 +73,11 @@ fn documented() -> OpenApiRouter<AppState> {
         .merge(worker::router())
         .merge(operator::router())
         .routes(routes!(hooks::stripe))
+        .merge(health_routes())
+}
+
+fn health_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

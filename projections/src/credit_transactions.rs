@@ -285,58 +285,52 @@ pub async fn list(
     limit: i64,
 ) -> Result<Page<CreditTransactionRow>, StoreError> {
     let until = filter.created_before.map(|before| before.saturating_sub(1));
-    let rows = sqlx::query!(
-        r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
-         cross join lateral (
-         select position, type as transaction_type, amount_cents, available_delta_cents,
-                held_delta_cents, balance_after_cents, held_after_cents, description, lot_id,
-                job_id, submission_id, external_ref, expires_at, created_at
-         from credit_transactions
-         where part = $1 and book = tenant.book
-           and ($3::text is null or type = $3)
-           and ($4::text is null or job_id = $4)
-           and position > coalesce((
-                 select position from credit_transactions
-                 where part = $1 and book = tenant.book and created_at <= $5
-                 order by created_at desc, position desc limit 1), 0)
-           and position <= case when $6::bigint is null then $9 else coalesce((
-                 select position from credit_transactions
-                 where part = $1 and book = tenant.book and created_at <= $6
-                 order by created_at desc, position desc limit 1), 0) end
-           and position < coalesce($7, $9)
-         order by position desc
-         limit $8
-         offset 0) as r"#,
-        store.part_of_book(book),
-        book.to_string(),
-        filter.transaction_type,
-        filter.job_id,
-        filter.created_after,
-        until,
-        filter.before,
-        limit + 1,
-        i64::MAX
-    )
-    .fetch_all(store.tenants())
-    .await?;
-    let rows = rows
-        .into_iter()
-        .map(|row| CreditTransactionRow {
-            position: row.position,
-            transaction_type: row.transaction_type,
-            amount_cents: row.amount_cents,
-            available_delta_cents: row.available_delta_cents,
-            held_delta_cents: row.held_delta_cents,
-            balance_after_cents: row.balance_after_cents,
-            held_after_cents: row.held_after_cents,
-            description: row.description,
-            lot_id: row.lot_id,
-            job_id: row.job_id,
-            submission_id: row.submission_id,
-            external_ref: row.external_ref,
-            expires_at: row.expires_at,
-            created_at: row.created_at,
-        })
-        .collect();
+    // One plan for each filter that has an index; what else is wanted is looked for among those rows.
+    macro_rules! page {
+        ($first:tt) => {
+            sqlx::query_as!(
+                CreditTransactionRow,
+                r#"select r.* from set_config('firsthand.book', $2, true) as tenant(book)
+                 cross join lateral (
+                 select position, type as transaction_type, amount_cents, available_delta_cents,
+                        held_delta_cents, balance_after_cents, held_after_cents, description, lot_id,
+                        job_id, submission_id, external_ref, expires_at, created_at
+                 from credit_transactions
+                 where part = $1 and book = tenant.book
+                   and "#
+                    + $first
+                    + r#" and ($3::text is null or type = $3)
+                   and ($4::text is null or job_id = $4)
+                   and position > coalesce((
+                         select position from credit_transactions
+                         where part = $1 and book = tenant.book and created_at <= $5
+                         order by created_at desc, position desc limit 1), 0)
+                   and position <= case when $6::bigint is null then $9 else coalesce((
+                         select position from credit_transactions
+                         where part = $1 and book = tenant.book and created_at <= $6
+                         order by created_at desc, position desc limit 1), 0) end
+                   and position < coalesce($7, $9)
+                 order by position desc
+                 limit $8
+                 offset 0) as r"#,
+                store.part_of_book(book),
+                book.to_string(),
+                filter.transaction_type,
+                filter.job_id,
+                filter.created_after,
+                until,
+                filter.before,
+                limit + 1,
+                i64::MAX
+            )
+            .fetch_all(store.tenants())
+            .await
+        };
+    }
+    let rows = match (&filter.job_id, filter.transaction_type.as_deref()) {
+        (Some(_), _) => page!("job_id = $4"),
+        (None, None | Some("hold" | "deduction")) => page!("true"),
+        (None, Some(_)) => page!("type not in ('hold', 'deduction')"),
+    }?;
     Ok(Page::of(rows, limit))
 }

@@ -3,7 +3,7 @@
 //! The projectors' own statements write into a schema of the same table names, so that a rebuild
 //! runs exactly the code that runs live. Nothing but tables is touched: a rebuild sends nothing.
 
-use crate::{Projector, rebuildable};
+use crate::Projector;
 use firsthand_eventstore::read::events_after;
 use firsthand_eventstore::{Store, StoreError};
 use sqlx::postgres::PgConnectOptions;
@@ -17,11 +17,6 @@ pub struct Rebuilt {
     pub table: &'static str,
     /// Rows that differ between the live table and the rebuilt one.
     pub differing_rows: i64,
-}
-
-/// Finds a read model, and the cursor that it stands at, by its name.
-pub fn by_name(name: &str) -> Option<(&'static str, &'static Projector)> {
-    rebuildable().find(|(_, projector)| projector.table == name)
 }
 
 /// A connection of the owner whose unqualified table names mean the rebuilt ones first.

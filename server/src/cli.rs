@@ -1,11 +1,13 @@
 //! The command line (spec section 21).
 
 use crate::config::{Config, Flags};
+use crate::production::Role;
 use crate::webhook_cli::listen::{self, Listen};
 use crate::webhook_cli::sig::{self, Verify};
 use crate::webhook_cli::trigger::{self, Trigger};
-use crate::{demo, dev, maintenance, production};
+use crate::{demo, dev, maintenance, output, production, values};
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,7 +46,7 @@ enum Command {
     /// Run everything in one process on embedded defaults, until stopped.
     Dev {
         /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080].
-        #[arg(long, value_name = "ADDR:PORT")]
+        #[arg(long, value_name = "ADDR:PORT", value_parser = values::address)]
         listen: Option<String>,
         /// Use a temporary data directory and remove it at the end.
         #[arg(long)]
@@ -56,11 +58,11 @@ enum Command {
     /// Run in production: `DATABASE_URL`, S3 and secrets from the configuration.
     Serve {
         /// Address and port [default: 127.0.0.1:8080].
-        #[arg(long, value_name = "ADDR:PORT")]
+        #[arg(long, value_name = "ADDR:PORT", value_parser = values::address)]
         listen: Option<String>,
         /// What this process does.
         #[arg(long, value_delimiter = ',', default_value = "api,projections,workers")]
-        roles: Vec<String>,
+        roles: Vec<Role>,
         /// Serve without rate limits.
         #[arg(long)]
         allow_unlimited: bool,
@@ -76,6 +78,7 @@ enum Command {
     /// Rebuild a projection from the events and switch to it.
     Rebuild {
         /// The projection, or `all`.
+        #[arg(value_parser = PossibleValuesParser::new(maintenance::projections()))]
         name: String,
     },
     /// Print the OpenAPI document.
@@ -118,7 +121,7 @@ enum WorkerCommand {
         #[arg(long)]
         email: Option<String>,
         /// The running service [default: the configured listen address].
-        #[arg(long)]
+        #[arg(long, value_parser = values::http_url)]
         url: Option<String>,
     },
 }
@@ -140,7 +143,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Verify { json } => maintenance::verify(&Config::load(&flags)?, json).await,
         Command::Rebuild { name } => maintenance::rebuild(&Config::load(&flags)?, &name).await,
         Command::Openapi => {
-            print!("{}", firsthand_api::openapi::text());
+            output::text(firsthand_api::openapi::text())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Worker { command: WorkerCommand::Create { name, region, email, url } } => {
@@ -151,7 +154,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Trigger(trigger) => trigger::run(&Config::load(&flags)?, &trigger).await,
         Command::Sig { command: SigCommand::Verify(verify) } => sig::run(&verify),
         Command::Config => {
-            println!("{}", Config::load(&flags)?.explain());
+            output::line(Config::load(&flags)?.explain())?;
             Ok(ExitCode::SUCCESS)
         }
     }

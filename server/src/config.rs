@@ -2,8 +2,6 @@
 
 use crate::rates::FIGURES;
 use anyhow::{Context, Result, bail};
-use firsthand_api::DailyCaps;
-use firsthand_domain::time::Span;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -125,13 +123,12 @@ const EARNINGS_HOLD: &str = "172800";
 const SUBMISSIONS_PER_DAY: &str = "50";
 /// Spec section 11; where more are allowed up to bronze, as many.
 const SUBMISSIONS_PER_DAY_SILVER: i64 = 100;
-/// The longest that earnings may be held: 90 days.
-const LONGEST_HOLD: i64 = 7_776_000;
 
 /// Spec section 21: 15 seconds.
 const SANDBOX_DELAY: &str = "15000";
-/// The latest that a simulated worker may come: after a day.
-const LONGEST_DELAY: i64 = 86_400_000;
+
+/// Whoever sets these to nothing has lost a secret on the way, and must not get a new one instead.
+const NEVER_EMPTY: [&str; 2] = ["master_key", "operator_token"];
 
 struct Sources {
     file: toml::Table,
@@ -170,7 +167,7 @@ impl Sources {
         }
         for variable in [Some(own.as_str()), variable].into_iter().flatten() {
             if let Ok(value) = std::env::var(variable)
-                && !value.is_empty()
+                && (!value.is_empty() || NEVER_EMPTY.contains(&name))
             {
                 return setting(Some(value), format!("environment, {variable}"));
             }
@@ -181,10 +178,26 @@ impl Sources {
             None => setting(default.map(ToOwned::to_owned), "default".to_owned()),
         }
     }
+
+    /// Refuses what a file sets and nobody would read: a misspelt name would leave the default in force.
+    fn refuse_unknown(&self, known: &[&Setting]) -> Result<()> {
+        for (name, value) in &self.file {
+            if !known.iter().any(|setting| setting.name == name) {
+                bail!(
+                    "{} sets {name}, which is no setting: `firsthand config --config /dev/null` names them all",
+                    self.file_name
+                );
+            }
+            if matches!(value, toml::Value::Table(_) | toml::Value::Array(_)) {
+                bail!("{}: {name} must be a text or a number", self.file_name);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Config {
-    /// Reads every source.
+    /// Reads every source, and refuses what is not a setting or has no meaning.
     pub(crate) fn load(flags: &Flags) -> Result<Self> {
         let sources = Sources::read(flags.file.as_deref())?;
         let data = flags.data_dir.as_ref().map(|path| path.display().to_string());
@@ -239,14 +252,8 @@ impl Config {
             stripe_test_secret_key: find("stripe_test_secret_key", None),
             stripe_test_webhook_secret: find("stripe_test_webhook_secret", None),
         };
-        if !matches!(config.rate_limits.get(), Some("on" | "off")) {
-            bail!("rate_limits must be on or off");
-        }
-        config.rates()?;
-        config.earnings_hold()?;
-        config.sandbox_delay()?;
-        config.submissions_per_day()?;
-        config.priority_windows(true)?;
+        sources.refuse_unknown(&config.all())?;
+        config.check()?;
         Ok(config)
     }
 
@@ -298,80 +305,5 @@ impl Config {
             let _infallible = writeln!(text, "{} = {value}  # {}", setting.name, setting.source);
         }
         text.trim_end().to_owned()
-    }
-
-    /// Returns how long an earning can't be paid out.
-    pub(crate) fn earnings_hold(&self) -> Result<Span> {
-        match self.earnings_hold_seconds.require()?.parse() {
-            Ok(seconds) if (0..=LONGEST_HOLD).contains(&seconds) => Ok(Span::seconds(seconds)),
-            _ => bail!("earnings_hold_seconds must be 0 to {LONGEST_HOLD}"),
-        }
-    }
-
-    /// Returns how long a sandbox job waits for its simulated worker.
-    pub(crate) fn sandbox_delay(&self) -> Result<Span> {
-        match self.sandbox_delay_ms.require()?.parse() {
-            Ok(delay) if (0..=LONGEST_DELAY).contains(&delay) => Ok(Span::milliseconds(delay)),
-            _ => bail!("sandbox_delay_ms must be 0 to {LONGEST_DELAY}"),
-        }
-    }
-
-    /// Returns how many submissions a worker may begin each day.
-    pub(crate) fn submissions_per_day(&self) -> Result<DailyCaps> {
-        let number = |setting: &Setting| match setting.require()?.parse() {
-            Ok(number @ 1..=1_000_000) => Ok(number),
-            _ => bail!("{} must be 1 to 1000000", setting.name),
-        };
-        let standard = number(&self.submissions_per_day)?;
-        let silver = number(&self.submissions_per_day_silver)?;
-        if silver < standard {
-            bail!(
-                "submissions_per_day_silver must be {standard} or more, as submissions_per_day is"
-            );
-        }
-        Ok(DailyCaps { standard, silver })
-    }
-
-    /// Says whether jobs are there for workers of higher tiers first.
-    pub(crate) fn priority_windows(&self, local: bool) -> Result<bool> {
-        let asked = windows(self.priority_windows.require()?, local);
-        asked.context("priority_windows must be on, off or auto")
-    }
-
-    /// Returns the number of parts of a new database (ADR 0002).
-    pub(crate) fn parts(&self) -> Result<i16> {
-        let text = self.parts.require()?;
-        match text.parse() {
-            Ok(parts) if (1..=30).contains(&parts) => Ok(parts),
-            _ => bail!("parts must be 1 to 30"),
-        }
-    }
-
-    /// Returns the data directory as an absolute path.
-    pub(crate) fn data_path(&self) -> Result<PathBuf> {
-        let path = PathBuf::from(self.data_dir.require()?);
-        std::path::absolute(&path).with_context(|| format!("{} is not a path", path.display()))
-    }
-}
-
-/// Reads whether windows of priority are on: by default only where many workers compete.
-fn windows(text: &str, local: bool) -> Option<bool> {
-    match text {
-        "auto" => Some(!local),
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::windows;
-
-    #[test]
-    fn windows_of_priority_are_on_by_themselves_where_the_service_is_not_local() {
-        assert_eq!([true, false].map(|local| windows("auto", local)), [Some(false), Some(true)]);
-        assert_eq!([true, false].map(|local| windows("on", local)), [Some(true), Some(true)]);
-        assert_eq!([true, false].map(|local| windows("off", local)), [Some(false), Some(false)]);
     }
 }

@@ -9,10 +9,15 @@ use firsthand_api::{Limits, PhoneSender};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How long a start that is no longer wanted may take to its end, where it can be stopped in order.
+const START: Duration = Duration::from_secs(20);
 
 /// A running development instance.
 #[derive(Debug)]
@@ -94,10 +99,23 @@ impl Running {
     }
 
     /// Returns when the embedded database has ended by itself.
-    async fn database_ended(&mut self) {
-        match &mut self.database.cluster {
+    async fn database_ended(&self) {
+        match &self.database.cluster {
             Some(cluster) => cluster.ended().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Says that everything is ready, and returns when it is to end: whether the database has ended by itself.
+    async fn until_ended(
+        &self,
+        json: bool,
+        stop: impl Future<Output = Result<()>>,
+    ) -> Result<bool> {
+        self.announce(json)?;
+        tokio::select! {
+            stopped = stop => stopped.map(|()| false),
+            () = self.database_ended() => Ok(true),
         }
     }
 
@@ -125,19 +143,25 @@ impl Running {
     }
 }
 
-/// Waits for SIGTERM or Ctrl-C.
-pub(crate) async fn asked_to_stop() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => (),
-        _ = interrupt.recv() => (),
+/// Listens to SIGTERM and Ctrl-C from now on. What it returns ends with the first of them.
+pub(crate) fn asked_to_stop() -> impl Future<Output = Result<()>> {
+    let listening = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    async move {
+        let (mut terminate, mut interrupt) = listening?;
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Runs until stopped.
 pub(crate) async fn run(config: &Config, ephemeral: bool, json: bool) -> Result<ExitCode> {
+    // First of all: what is made from here on is to be removed.
+    let stop = asked_to_stop();
+    tokio::pin!(stop);
     let temporary = if ephemeral {
         let dir = tempfile::Builder::new().prefix("firsthand-").tempdir()?;
         // The embedded server's user must be able to pass through.
@@ -150,24 +174,38 @@ pub(crate) async fn run(config: &Config, ephemeral: bool, json: bool) -> Result<
         Some(dir) => dir.path().to_path_buf(),
         None => config.data_path()?,
     };
-    let stop = asked_to_stop();
-    tokio::pin!(stop);
-    let mut running = tokio::select! {
+    let ran = run_in(&dir, config, json, stop).await;
+    let removed = temporary
+        .map_or(Ok(()), |dir| dir.close().context("the temporary data directory can't be removed"));
+    ran.and(removed).map(|()| ExitCode::SUCCESS)
+}
+
+/// Runs in a data directory until stopped. When this returns, nothing works there any more.
+async fn run_in(
+    dir: &Path,
+    config: &Config,
+    json: bool,
+    mut stop: Pin<&mut (impl Future<Output = Result<()>> + Send)>,
+) -> Result<()> {
+    let mut starting = Box::pin(Running::start(dir, config.listen.require()?, config));
+    let running = tokio::select! {
         biased;
-        started = Running::start(&dir, config.listen.require()?, config) => started?,
-        stopped = &mut stop => return stopped.map(|()| ExitCode::SUCCESS),
+        stopped = &mut stop => {
+            // What is half begun can't be stopped half, and a start takes about a second. One that takes longer
+            // recovers from a crash: it is left to the kernel, which ends the server with us.
+            match tokio::time::timeout(START, starting).await {
+                Ok(Ok(running)) => running.stop().await,
+                Ok(Err(error)) => tracing::info!(error = %error, "the start failed"),
+                Err(_elapsed) => tracing::warn!("the start was cut off"),
+            }
+            return stopped;
+        }
+        started = &mut starting => started?,
     };
-    running.announce(json)?;
-    let ended = tokio::select! {
-        stopped = stop => stopped.map(|()| false),
-        () = running.database_ended() => Ok(true),
-    };
+    let ended = running.until_ended(json, stop).await;
     running.stop().await;
-    if let Some(dir) = temporary {
-        dir.close().context("the temporary data directory can't be removed")?;
-    }
     if ended? {
         bail!("the embedded Postgres has ended; start again to recover");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -1,5 +1,5 @@
 //! `firsthand`: one binary for development, demonstration and production.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
+#![expect(clippy::print_stderr, reason = "a command line program says why it fails")]
 
 mod cli;
 mod client;
@@ -10,12 +10,14 @@ mod gateway;
 mod http;
 mod instance;
 mod maintenance;
+mod output;
 mod payments;
 mod postgres;
 mod production;
 mod rates;
 mod service;
 mod telemetry;
+mod values;
 mod webhook_cli;
 mod webhooks;
 
@@ -31,6 +33,10 @@ pub(crate) const FOUND_SOMETHING: u8 = 3;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    if let Err(error) = postgres::without_session_options() {
+        eprintln!("firsthand: PGOPTIONS is set and can't be left out: {error}");
+        return ExitCode::from(FAILED);
+    }
     telemetry::init(cli.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -3,29 +3,27 @@
 use crate::FOUND_SOMETHING;
 use crate::client::Client;
 use crate::config::Config;
-use crate::instance::{Database, Instance};
+use crate::instance::{Database, Held};
+use crate::output;
 use anyhow::{Context, Result, bail};
 use firsthand_eventstore::verify::{Report, verify_part};
-use firsthand_eventstore::{Store, StoreError};
-use firsthand_projections::{
-    CURSOR, Follower, Pace, READ_MODELS, rebuild as projections, rebuildable,
-};
+use firsthand_eventstore::{Store, StoreError, schema_version};
+use firsthand_projections::{CURSOR, Follower, Pace, READ_MODELS, rebuild, rebuildable};
 use serde_json::json;
 use std::process::ExitCode;
 
-/// Opens the database for a maintenance command, starting the embedded one if needed.
-async fn open(config: &Config) -> Result<(Option<Instance>, Database)> {
-    if let Some(url) = config.database_url.get() {
-        let owner_url = config.owner_database_url.get().unwrap_or(url).to_owned();
-        return Ok((None, Database { cluster: None, owner_url, service_url: url.to_owned() }));
+/// What rebuilds every projection.
+const ALL: &str = "all";
+
+/// Opens the database for a maintenance command, starting the embedded one if needed. No secret is needed for
+/// that, and none is made; nor is a database.
+async fn open(config: &Config) -> Result<(Option<Held>, Database)> {
+    if let Some(database) = Database::configured(config) {
+        return Ok((None, database));
     }
-    let dir = config.data_path()?;
-    if !dir.exists() {
-        bail!("{} does not exist", dir.display());
-    }
-    let instance = Instance::open(&dir, config)?;
-    let database = instance.database(config).await?;
-    Ok((Some(instance), database))
+    let held = Held::with_database(&config.data_path()?)?;
+    let database = held.database().await?;
+    Ok((Some(held), database))
 }
 
 async fn close(database: Database) {
@@ -34,13 +32,30 @@ async fn close(database: Database) {
     }
 }
 
+/// Fails on a schema that is older than this program.
+async fn must_be_up_to_date(database: &Database) -> Result<()> {
+    let store = Store::connect(&database.service_url, 1).await;
+    let store = store.context("the database can't be read; a new one needs `firsthand migrate`")?;
+    let version = schema_version(&store).await;
+    store.close().await;
+    let version = version.context("the schema's version can't be read")?;
+    if !version.is_sufficient() {
+        bail!(
+            "the schema is older than this program (migration {} of {}): run `firsthand migrate` first",
+            version.applied,
+            version.wanted
+        );
+    }
+    Ok(())
+}
+
 /// Brings the schema up to date.
 pub(crate) async fn migrate(config: &Config) -> Result<ExitCode> {
-    let (_instance, database) = open(config).await?;
+    let (_held, database) = open(config).await?;
     let migrated = firsthand_eventstore::migrate(&database.owner_url, config.parts()?).await;
     close(database).await;
     migrated?;
-    println!("the schema is up to date");
+    output::line("the schema is up to date")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -59,7 +74,7 @@ pub(crate) async fn check(owner_url: &str, service_url: &str) -> Result<Report, 
         verify_part(&mut transaction, part, &mut report).await?;
     }
     for projector in rebuildable() {
-        let rebuilt = projections::rebuild(&store, owner_url, projector, false).await?;
+        let rebuilt = rebuild::rebuild(&store, owner_url, projector, false).await?;
         if rebuilt.differing_rows != 0 {
             report.findings.push(format!(
                 "{}: {} rows differ from a rebuild",
@@ -73,55 +88,56 @@ pub(crate) async fn check(owner_url: &str, service_url: &str) -> Result<Report, 
 
 /// Derives everything from the events again and compares.
 pub(crate) async fn verify(config: &Config, as_json: bool) -> Result<ExitCode> {
-    let (_instance, database) = open(config).await?;
-    let report = check(&database.owner_url, &database.service_url).await;
+    let (_held, database) = open(config).await?;
+    let checked = async {
+        must_be_up_to_date(&database).await?;
+        check(&database.owner_url, &database.service_url)
+            .await
+            .context("verification could not be finished")
+    }
+    .await;
     close(database).await;
-    let report = report.context("verification could not be finished")?;
+    let report = checked?;
     if as_json {
-        println!("{}", json!(report));
+        output::line(json!(report))?;
     } else {
         for finding in &report.findings {
-            println!("{finding}");
+            output::line(finding)?;
         }
-        println!(
+        output::line(format_args!(
             "{} events, {} streams, {} read models: {} differences",
             report.events,
             report.streams,
             rebuildable().count(),
             report.findings.len()
-        );
+        ))?;
     }
     Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND_SOMETHING) })
 }
 
+/// Names what can be rebuilt.
+pub(crate) fn projections() -> impl Iterator<Item = &'static str> {
+    rebuildable().map(|(_, model)| model.table).chain([ALL])
+}
+
 /// Rebuilds one read model, or all.
 pub(crate) async fn rebuild(config: &Config, name: &str) -> Result<ExitCode> {
-    let chosen: Vec<_> = match name {
-        "all" => rebuildable().collect(),
-        name => {
-            if let Some(projector) = projections::by_name(name) {
-                vec![projector]
-            } else {
-                let known: Vec<_> = rebuildable().map(|(_, known)| known.table).collect();
-                bail!("no projection {name}: there are {}, and all", known.join(", "));
-            }
-        }
-    };
-    let (_instance, database) = open(config).await?;
+    let (_held, database) = open(config).await?;
     let rebuilt = async {
+        must_be_up_to_date(&database).await?;
         let store = Store::connect(&database.service_url, 4).await?;
-        for projector in chosen {
-            let rebuilt =
-                projections::rebuild(&store, &database.owner_url, projector, true).await?;
-            println!("{}: rebuilt, {} rows differed", rebuilt.table, rebuilt.differing_rows);
+        for model in rebuildable().filter(|(_, model)| name == ALL || model.table == name) {
+            let rebuilt = rebuild::rebuild(&store, &database.owner_url, model, true).await;
+            let rebuilt = rebuilt.context("the rebuild could not be finished")?;
+            let (table, differing) = (rebuilt.table, rebuilt.differing_rows);
+            output::line(format_args!("{table}: rebuilt, {differing} rows differed"))?;
         }
         store.close().await;
-        Ok::<(), StoreError>(())
+        anyhow::Ok(())
     }
     .await;
     close(database).await;
-    rebuilt.context("the rebuild could not be finished")?;
-    Ok(ExitCode::SUCCESS)
+    rebuilt.map(|()| ExitCode::SUCCESS)
 }
 
 /// Registers a worker with a running service and prints the token.
@@ -152,6 +168,6 @@ pub(crate) async fn create_worker(
     if reply.status != 201 {
         bail!("the service answered {}: {}", reply.status, reply.text());
     }
-    println!("{}", reply.json()?);
+    output::line(reply.json()?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,7 +22,17 @@ fn account(config: &Config, key: &Setting, secret: &Setting) -> Result<Option<Ac
         (Some(key), Some(secret)) => {
             Ok(Some(Account::new(config.stripe_api_url.require()?, key, secret)?))
         }
-        _ => bail!("a Stripe secret key and its webhook secret belong together: set both or none"),
+        _ => bail!("{} and {} belong together: set both or none", key.name(), secret.name()),
+    }
+}
+
+impl Config {
+    /// Returns the accounts at Stripe.
+    pub(crate) fn accounts(&self) -> Result<Payments> {
+        Ok(Payments {
+            live: account(self, &self.stripe_live_secret_key, &self.stripe_live_webhook_secret)?,
+            test: account(self, &self.stripe_test_secret_key, &self.stripe_test_webhook_secret)?,
+        })
     }
 }
 
@@ -35,18 +45,7 @@ impl Provider {
         base_url: &str,
         local: bool,
     ) -> Result<Self> {
-        let payments = Payments {
-            live: account(
-                config,
-                &config.stripe_live_secret_key,
-                &config.stripe_live_webhook_secret,
-            )?,
-            test: account(
-                config,
-                &config.stripe_test_secret_key,
-                &config.stripe_test_webhook_secret,
-            )?,
-        };
+        let payments = config.accounts()?;
         if !local || payments.live.is_some() || payments.test.is_some() {
             return Ok(Self { payments, gateway: None });
         }

@@ -3,9 +3,11 @@
 use crate::config::Config;
 use crate::dev::asked_to_stop;
 use crate::instance::{Database, Instance};
+use crate::output;
 use crate::service::{Roles, Service, Setup};
 use crate::webhooks::Sending;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use firsthand_adapters::storage::StoreConfig;
 use firsthand_api::{Limits, PhoneSender};
 use std::process::ExitCode;
@@ -22,10 +24,7 @@ fn unsafe_defaults(config: &Config, allow_unlimited: bool) -> Vec<&'static str> 
     must(config.s3_bucket.get().is_some(), "FIRSTHAND_S3_BUCKET is not set");
     must(config.s3_access_key.get().is_some(), "FIRSTHAND_S3_ACCESS_KEY is not set");
     must(config.s3_secret_key.get().is_some(), "FIRSTHAND_S3_SECRET_KEY is not set");
-    must(
-        config.master_key.get().is_some_and(|key| key.len() >= 64),
-        "FIRSTHAND_MASTER_KEY must have at least 64 hexadecimal digits",
-    );
+    must(config.master_key.get().is_some(), "FIRSTHAND_MASTER_KEY is not set");
     must(
         config.operator_token.get().is_some_and(|token| token.len() >= 32),
         "FIRSTHAND_OPERATOR_TOKEN must have at least 32 characters",
@@ -37,34 +36,39 @@ fn unsafe_defaults(config: &Config, allow_unlimited: bool) -> Vec<&'static str> 
     found
 }
 
-fn roles(names: &[String]) -> Result<Roles> {
-    let mut roles = Roles { api: false, projections: false, workers: false };
-    for name in names {
-        match name.as_str() {
-            "api" => roles.api = true,
-            "projections" => roles.projections = true,
-            "workers" => roles.workers = true,
-            unknown => bail!("no role {unknown}: there are api, projections and workers"),
-        }
+/// What a process may do, by its name on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Answer requests.
+    Api,
+    /// Follow the log into read models.
+    Projections,
+    /// Perform tasks and fire timers.
+    Workers,
+}
+
+fn all(roles: &[Role]) -> Roles {
+    Roles {
+        api: roles.contains(&Role::Api),
+        projections: roles.contains(&Role::Projections),
+        workers: roles.contains(&Role::Workers),
     }
-    Ok(roles)
 }
 
 /// Serves until stopped.
 pub(crate) async fn run(
     config: &Config,
-    names: &[String],
+    roles: &[Role],
     allow_unlimited: bool,
 ) -> Result<ExitCode> {
     let found = unsafe_defaults(config, allow_unlimited);
     if !found.is_empty() {
         bail!("refusing to serve on unsafe defaults: {}", found.join("; "));
     }
-    let roles = roles(names)?;
+    let roles = all(roles);
     let instance = Instance::open(&config.data_path()?, config)?;
-    let service_url = config.database_url.require()?.to_owned();
-    let owner_url = config.owner_database_url.get().unwrap_or(&service_url).to_owned();
-    let database = Database { cluster: None, owner_url, service_url };
+    let database = Database::configured(config).context("DATABASE_URL is not set")?;
+    instance.must_own(&database).await?;
     let objects = StoreConfig {
         endpoint_url: config.s3_endpoint.get().map(ToOwned::to_owned),
         region: config.s3_region.require()?.to_owned(),
@@ -91,7 +95,8 @@ pub(crate) async fn run(
         roles,
     })
     .await?;
-    println!("firsthand serves at http://{}", service.address);
+    let what = if roles.api { "firsthand serves" } else { "firsthand serves health and metrics" };
+    output::line(format_args!("{what} at http://{}", service.address))?;
     asked_to_stop().await?;
     service.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -20,11 +20,13 @@ pub(crate) const FIGURES: &[(&str, &str)] = &[
 const MOST: u32 = 1_000_000;
 
 impl Config {
-    /// Returns the rate limits; `None` if they are off.
+    /// Returns the rate limits; `None` if they are off. Their figures must make sense all the same.
     pub(crate) fn rates(&self) -> Result<Option<Rates>> {
-        if self.rate_limits.get() == Some("off") {
-            return Ok(None);
-        }
+        let on = match self.rate_limits.get() {
+            Some("on") => true,
+            Some("off") => false,
+            _ => bail!("rate_limits must be on or off"),
+        };
         let figure = |name: &str| -> Result<Option<NonZeroU32>> {
             let setting = self.rate_figures.iter().find(|setting| setting.name() == name);
             let text = setting.with_context(|| format!("no setting {name}"))?.require()?;
@@ -46,7 +48,7 @@ impl Config {
         if !address_header.as_ref().is_none_or(is_name) {
             bail!("client_address_header must be the name of a header");
         }
-        Ok(Some(Rates {
+        let rates = Rates {
             job_reads_per_minute: some("rate_limit_job_reads_per_minute")?,
             requests_per_minute: some("rate_limit_requests_per_minute")?,
             free_requests_per_minute: some("rate_limit_free_requests_per_minute")?,
@@ -55,6 +57,7 @@ impl Config {
             worker_per_minute: some("rate_limit_worker_per_minute")?,
             address_per_minute: some("rate_limit_address_per_minute")?,
             address_header,
-        }))
+        };
+        Ok(on.then_some(rates))
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use firsthand_adapters::secrets::Secrets;
 use firsthand_adapters::storage::{ObjectStore, StoreConfig};
 use firsthand_api::app::{Parts, ProcessState};
-use firsthand_api::{AppState, Limiter, Limits, router};
+use firsthand_api::{AppState, Limiter, Limits, health_router, router};
 use firsthand_domain::time::Span;
 use firsthand_eventstore::{Clock, Ledger, LedgerConfig, Store};
 use firsthand_projections::{CURSOR, FEED, FEED_CURSOR, Follower, Pace, READ_MODELS};
@@ -32,8 +32,10 @@ const POOL: u32 = 16;
 const BACKGROUND_POOL: u32 = 8;
 /// Connections that wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 8_192;
-/// How long everything may take to end.
+/// How long everything may take to end, of which requests under way may take 20 s, and how long the pools may
+/// take afterwards to close.
 const END: Duration = Duration::from_secs(25);
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// What this process does.
 #[derive(Debug, Clone, Copy)]
@@ -151,24 +153,32 @@ impl Service {
             tracker: tracker.clone(),
             stopping: stop.clone(),
         });
-        if roles.api {
-            let (gateway, trackers) = (provider.gateway.as_ref(), (&tracker, &connections));
-            serve(listener, app, background.store(), gateway, trackers, &stop)?;
-        }
+        let (gateway, trackers) = (provider.gateway.as_ref(), (&tracker, &connections));
+        serve(listener, app, roles, background.store(), gateway, trackers, &stop)?;
         let (gateway, stores) = (provider.gateway, [store, background.store().clone()]);
         Ok(Self { address, gateway, stop, tracker, connections, stores })
     }
 
     /// Stops: no new requests, those under way are finished, tasks end or lose their lease, the
-    /// writers empty their queues.
+    /// writers empty their queues. What is not over by then is left to fail on a closed pool.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        self.connections.close();
-        drop(tokio::time::timeout(END, self.connections.wait()).await);
-        self.tracker.close();
-        drop(tokio::time::timeout(END, self.tracker.wait()).await);
-        for store in self.stores {
-            store.close().await;
+        let ended = async {
+            self.connections.close();
+            self.connections.wait().await;
+            self.tracker.close();
+            self.tracker.wait().await;
+        };
+        if tokio::time::timeout(END, ended).await.is_err() {
+            tracing::warn!(tasks = self.tracker.len(), "not everything has ended");
+        }
+        let closed = async {
+            for store in &self.stores {
+                store.close().await;
+            }
+        };
+        if tokio::time::timeout(CLOSE, closed).await.is_err() {
+            tracing::warn!("connections to the database are still in use");
         }
     }
 }
@@ -199,23 +209,26 @@ async fn bind(listen: &str, config: &Config) -> Result<(TcpListener, SocketAddr,
     Ok((listener, address, base_url))
 }
 
-/// Answers requests until told to stop.
+/// Answers requests until told to stop: whatever a process does, it says how it is.
 fn serve(
     listener: TcpListener,
     app: AppState,
+    roles: Roles,
     background: &Store,
     gateway: Option<&Arc<Gateway>>,
     (tracker, connections): (&TaskTracker, &TaskTracker),
     stop: &CancellationToken,
 ) -> Result<()> {
-    let mut routes = router(app.clone());
+    let mut routes = if roles.api { router(app.clone()) } else { health_router(app.clone()) };
     if let Some(gateway) = gateway {
         routes = routes.merge(gateway.router());
         gateway.send_events(tracker, stop)?;
     }
     let (connections, stop) = (connections.clone(), stop.clone());
-    let uses = app.keep_key_uses(background.clone(), stop.clone(), connections.clone());
-    tracker.spawn(uses);
+    if roles.api {
+        let uses = app.keep_key_uses(background.clone(), stop.clone(), connections.clone());
+        tracker.spawn(uses);
+    }
     tracker.spawn(async move {
         if let Err(error) = http::serve(listener, routes, &connections, &stop).await {
             tracing::error!(error = %error, "serving ended");

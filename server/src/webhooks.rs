@@ -21,14 +21,28 @@ fn numbers<T: std::str::FromStr>(text: &str) -> Option<Vec<T>> {
     text.split(',').map(|number| number.trim().parse().ok()).collect()
 }
 
+impl Config {
+    /// Returns the ports that webhooks may go to in production.
+    pub(crate) fn webhook_ports(&self) -> Result<Vec<u16>> {
+        numbers(self.webhook_ports.require()?)
+            .context("webhook_ports must be port numbers with commas between them")
+    }
+
+    /// Returns when a failed delivery is tried again.
+    pub(crate) fn webhook_retries(&self) -> Result<RetrySchedule> {
+        numbers(self.webhook_retry_ms.require()?)
+            .map(|pauses| pauses.into_iter().map(Duration::from_millis).collect())
+            .and_then(RetrySchedule::new)
+            .context("webhook_retry_ms must be milliseconds with commas between them")
+    }
+}
+
 impl Sending {
     /// Prepares sending; `local` receivers are for `dev` and `demo` only (spec section 21).
     pub(crate) fn new(config: &Config, local: bool) -> Result<Self> {
         let mut policy = if local { Policy::development() } else { Policy::production() };
         if !local {
-            let ports = numbers(config.webhook_ports.require()?)
-                .context("webhook_ports must be port numbers with commas between them")?;
-            policy.ports = Some(ports);
+            policy.ports = Some(config.webhook_ports()?);
         }
         // As many as an endpoint may have in flight, and the process may.
         policy.idle_per_target = 64;
@@ -36,12 +50,8 @@ impl Sending {
         if let Some(path) = config.webhook_ca_file.get() {
             policy.extra_roots = certificates(path)?;
         }
-        let pauses = numbers(config.webhook_retry_ms.require()?)
-            .map(|pauses| pauses.into_iter().map(Duration::from_millis).collect())
-            .and_then(RetrySchedule::new)
-            .context("webhook_retry_ms must be milliseconds with commas between them")?;
         let connector = Connector::new(policy).context("webhooks can't be sent")?;
-        Ok(Self { connector: Arc::new(connector), retries: pauses })
+        Ok(Self { connector: Arc::new(connector), retries: config.webhook_retries()? })
     }
 
     /// Returns what the dispatcher sends with.

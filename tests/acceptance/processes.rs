@@ -1,14 +1,11 @@
 //! Two processes on one database: either serves everybody, and each hears of what the other did.
 
+use crate::serve_common::MASTER_KEY;
 use firsthand_tests::wait::{Wait, if_so};
 use firsthand_tests::{Buyer, Options, Server, eventually, job, together};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-
-/// Two processes know the same keys only if they have the same master key.
-const MASTER_KEY: (&str, &str) =
-    ("FIRSTHAND_MASTER_KEY", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
 
 /// A process with a database, and another on the same database.
 async fn pair() -> (Server, Server) {

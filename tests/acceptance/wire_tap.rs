@@ -35,6 +35,7 @@ impl Tap {
     pub fn open(folder: &Path, database_url: &str, name: &str) -> (Tap, String) {
         let (user, place) = database_url.split_once('@').expect("a URL with a user");
         let (host, _) = place.split_once('/').expect("a URL with a database");
+        let host = host.trim_end_matches(":5432");
         let socket = PathBuf::from(host.replace("%2F", "/")).join(".s.PGSQL.5432");
         let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
         let tap = Tap::default();

@@ -1,9 +1,9 @@
 //! Telling the demo's story, for people or as JSON lines.
 
+use crate::output;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::fmt::Display;
-use std::io::Write;
 
 /// Tells steps, facts and checks, and remembers whether all checks held.
 #[derive(Debug)]
@@ -21,13 +21,7 @@ impl Teller {
     }
 
     fn line(&self, text: &str, value: &Value) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        if self.json {
-            writeln!(out, "{value}")?;
-        } else {
-            writeln!(out, "{text}")?;
-        }
-        Ok(out.flush()?)
+        if self.json { output::line(value) } else { output::line(text) }
     }
 
     /// Begins a step.

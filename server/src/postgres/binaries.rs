@@ -1,6 +1,7 @@
 //! Finding `PostgreSQL`'s server binaries.
 
-use anyhow::{Result, bail};
+use super::user;
+use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// Where distributions put them; `*` stands for any version, the highest first.
@@ -14,8 +15,40 @@ const PLACES: &[&str] = &[
     "/usr/local/pgsql/bin",
 ];
 
+/// What we start of them, or ask.
+const NEEDED: [&str; 3] = ["initdb", "postgres", "pg_isready"];
+/// The first major version that the migrations run on.
+const OLDEST: u32 = 15;
+
 fn complete(dir: &Path) -> bool {
-    ["initdb", "postgres"].iter().all(|name| dir.join(name).is_file())
+    NEEDED.iter().all(|name| dir.join(name).is_file())
+}
+
+/// Reads the major version in what `postgres --version` prints: `postgres (PostgreSQL) 15.14 (Debian …)`,
+/// or `17beta1` in its place.
+fn major(printed: &str) -> Option<u32> {
+    let version = printed.split_once("(PostgreSQL)")?.1.trim_start();
+    let digits = version.find(|other: char| !other.is_ascii_digit()).unwrap_or(version.len());
+    version[..digits].parse().ok()
+}
+
+/// Refuses binaries that are too old, before a migration fails on them.
+fn check(dir: &Path) -> Result<()> {
+    let postgres = dir.join("postgres");
+    let output = user::command(None, &postgres, false)
+        .arg("--version")
+        .output()
+        .with_context(|| format!("{} can't be run", postgres.display()))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let found = major(&printed);
+    if found.is_some_and(|major| major >= OLDEST) {
+        return Ok(());
+    }
+    let found = found.map_or_else(
+        || format!("no version of PostgreSQL (it says {:?})", printed.trim()),
+        |major| format!("PostgreSQL {major}"),
+    );
+    bail!("{} holds {found}, and PostgreSQL {OLDEST} or later is needed", dir.display());
 }
 
 fn expand(pattern: &str) -> Vec<PathBuf> {
@@ -34,14 +67,14 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Returns the directory of the server binaries.
+/// Returns the directory of the server binaries: the first of those that are complete and not too old.
 pub(super) fn find() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("FIRSTHAND_PG_BIN") {
         let dir = PathBuf::from(dir);
-        if complete(&dir) {
-            return Ok(dir);
+        if !complete(&dir) {
+            bail!("FIRSTHAND_PG_BIN={} lacks one of {}", dir.display(), NEEDED.join(", "));
         }
-        bail!("FIRSTHAND_PG_BIN={} has no initdb and postgres", dir.display());
+        return check(&dir).map(|()| dir).context("FIRSTHAND_PG_BIN");
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     // A symlink alone in a directory of PATH is followed to where its siblings are.
@@ -49,14 +82,37 @@ pub(super) fn find() -> Result<PathBuf> {
         let real = dir.join("postgres").canonicalize().ok()?;
         real.parent().map(Path::to_path_buf)
     });
-    PLACES.iter().flat_map(|place| expand(place)).chain(in_path).find(|dir| complete(dir)).map_or_else(
-        || {
-            bail!(
-                "PostgreSQL's server binaries are missing: install them \
-                 (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; \
-                 macOS: brew install postgresql), set FIRSTHAND_PG_BIN, or set DATABASE_URL"
-            )
-        },
-        Ok,
-    )
+    let mut refused = None;
+    for dir in PLACES.iter().flat_map(|place| expand(place)).chain(in_path) {
+        if complete(&dir) {
+            match check(&dir) {
+                Ok(()) => return Ok(dir),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+    }
+    let why = refused.map_or_else(
+        || "PostgreSQL's server binaries are missing".to_owned(),
+        |error| error.to_string(),
+    );
+    bail!(
+        "{why}: install them \
+         (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; \
+         macOS: brew install postgresql), set FIRSTHAND_PG_BIN, or set DATABASE_URL"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major;
+
+    #[test]
+    fn the_version_is_read_however_it_is_written() {
+        assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"), Some(15));
+        assert_eq!(major("postgres (PostgreSQL) 9.6.24\n"), Some(9));
+        assert_eq!(major("postgres (PostgreSQL) 17beta1\n"), Some(17));
+        assert_eq!(major("postgres (PostgreSQL) 18\n"), Some(18));
+        assert_eq!(major("postgres (EnterpriseDB) 15.1\n"), None);
+        assert_eq!(major("postgres (PostgreSQL) devel\n"), None);
+    }
 }

@@ -2,15 +2,20 @@
 
 use super::{binaries, user};
 use anyhow::{Context, Result, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The longest path of a socket's directory; the kernel's limit is 108 bytes with the name.
 const LONGEST_SOCKET_DIR: usize = 80;
@@ -20,23 +25,37 @@ const START: Duration = Duration::from_mins(1);
 const FAST_STOP: Duration = Duration::from_secs(30);
 const HARD_STOP: Duration = Duration::from_secs(8);
 
+/// The port in the socket's name. Nothing listens on it; left out, a variable of the shell would choose it.
+const PORT: &str = "5432";
+/// What may stand in a URL as it is: the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// A running embedded server.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     socket_dir: PathBuf,
     pid: Pid,
-    ended: oneshot::Receiver<()>,
+    ended: CancellationToken,
 }
 
-/// Returns the URL of a database of the cluster for a role.
+/// Returns the URL of a database of the cluster for a role. It leaves nothing open that a client would
+/// take from a variable of the environment.
 pub(crate) fn url(socket_dir: &Path, role: &str, database: &str) -> String {
-    let host = socket_dir
-        .display()
-        .to_string()
-        .replace('%', "%25")
-        .replace('/', "%2F")
-        .replace(' ', "%20");
-    format!("postgres://{role}@{host}/{database}")
+    let host = percent_encode(socket_dir.as_os_str().as_bytes(), RESERVED);
+    format!("postgres://{role}@{host}:{PORT}/{database}?sslmode=disable")
+}
+
+/// Quotes a path for a setting that is a list of paths.
+fn one_of_a_list(path: &Path) -> OsString {
+    let mut quoted = vec![b'"'];
+    for byte in path.as_os_str().as_bytes() {
+        if *byte == b'"' {
+            quoted.push(b'"');
+        }
+        quoted.push(*byte);
+    }
+    quoted.push(b'"');
+    OsString::from_vec(quoted)
 }
 
 fn sync_dir(path: &Path) -> Result<()> {
@@ -57,27 +76,18 @@ impl Cluster {
     /// Starts the cluster in a data directory whose lock the caller holds; makes it first if it is
     /// new.
     pub(crate) async fn start(data: &Path) -> Result<Self> {
-        let bin = binaries::find()?;
         let root = data.join("postgres");
-        let socket_dir = root.join("run");
-        if socket_dir.as_os_str().len() > LONGEST_SOCKET_DIR {
-            bail!(
-                "{} is too long for a socket: choose a shorter data directory with --data",
-                socket_dir.display()
-            );
+        let prepared = root.clone();
+        // initdb takes a while, in which others must be able to go on: who listens to signals, above all.
+        let preparing = tokio::task::spawn_blocking(move || prepare(&prepared));
+        let (bin, user) = preparing.await.context("the cluster's preparation broke")??;
+        stop_orphan(&root.join("cluster")).await?;
+        let (pid, ended) = spawn(&bin, &root, user).await?;
+        let mut started = Self { socket_dir: root.join("run"), pid, ended };
+        if let Err(error) = started.wait_until_ready(&bin).await {
+            started.stop().await;
+            return Err(error);
         }
-        fs::create_dir_all(&root)?;
-        fs::set_permissions(&root, Permissions::from_mode(0o755))?;
-        let user = user::ServerUser::choose(&root)?;
-        private_dir(&socket_dir, user)?;
-        let cluster = root.join("cluster");
-        if !cluster.exists() {
-            make(&bin, &root, &cluster, user)?;
-        }
-        stop_orphan(&cluster).await?;
-        let (pid, ended) = spawn(&bin, &cluster, &socket_dir, &root, user).await?;
-        let mut started = Self { socket_dir, pid, ended };
-        started.wait_until_ready(&bin).await?;
         Ok(started)
     }
 
@@ -89,10 +99,11 @@ impl Cluster {
     async fn wait_until_ready(&mut self, bin: &Path) -> Result<()> {
         let mut until = Instant::now() + START;
         let pg_isready = bin.join("pg_isready");
+        let socket = self.socket_dir.join(".s.PGSQL.5432");
         loop {
-            let socket = self.socket_dir.join(".s.PGSQL.5432");
-            let mut asked = tokio::process::Command::new(&pg_isready);
-            asked.arg("-q").arg("-h").arg(&self.socket_dir).arg("-t").arg("1");
+            let mut asked = user::command(None, &pg_isready, false);
+            asked.arg("-q").arg("-h").arg(&self.socket_dir).args(["-p", PORT, "-t", "1"]);
+            let mut asked = tokio::process::Command::from(asked);
             let answer = if socket.exists() { asked.status().await?.code() } else { None };
             match answer {
                 Some(0) => return Ok(()),
@@ -100,7 +111,7 @@ impl Cluster {
                 Some(1) => until = Instant::now() + START,
                 _ => (),
             }
-            if self.ended.try_recv().is_ok() || Instant::now() > until {
+            if self.ended.is_cancelled() || Instant::now() > until {
                 let log = self.socket_dir.with_file_name("server.log");
                 let text = fs::read_to_string(&log).unwrap_or_default();
                 let last = text.lines().rev().take(5).collect::<Vec<_>>();
@@ -115,23 +126,62 @@ impl Cluster {
     }
 
     /// Returns when the server has ended by itself.
-    pub(crate) async fn ended(&mut self) {
-        // The sender is dropped at the latest when the server has ended.
-        let _closed = (&mut self.ended).await;
+    pub(crate) async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Stops the server: a fast shutdown, a hard one if that hangs.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
         for (signal, patience) in
             [(Signal::INT, FAST_STOP), (Signal::QUIT, HARD_STOP), (Signal::KILL, HARD_STOP)]
         {
-            // It may have ended already; then there is nothing to signal.
+            if self.ended.is_cancelled() {
+                return;
+            }
+            // It may end at this moment; then there is nothing to signal.
             let _ended_already = kill_process(self.pid, signal);
-            if tokio::time::timeout(patience, &mut self.ended).await.is_ok() {
+            if tokio::time::timeout(patience, self.ended.cancelled()).await.is_ok() {
                 return;
             }
         }
     }
+}
+
+impl Drop for Cluster {
+    /// Who gave up half-way could not wait for the end, but leaves no server that nobody stops.
+    fn drop(&mut self) {
+        if !self.ended.is_cancelled() {
+            let _ended_already = kill_process(self.pid, Signal::INT);
+        }
+    }
+}
+
+/// Finds the binaries, chooses the user, and makes what is not there yet.
+fn prepare(root: &Path) -> Result<(PathBuf, Option<user::ServerUser>)> {
+    let bin = binaries::find()?;
+    let socket_dir = root.join("run");
+    if socket_dir.as_os_str().len() > LONGEST_SOCKET_DIR {
+        bail!(
+            "{} is too long for a socket: choose a shorter data directory with --data",
+            socket_dir.display()
+        );
+    }
+    if socket_dir.as_os_str().as_bytes().contains(&b',') {
+        // To PostgreSQL's own clients a comma ends the name of a host.
+        bail!(
+            "{} holds a comma, which no path of a socket may: choose another data directory with --data",
+            socket_dir.display()
+        );
+    }
+    fs::create_dir_all(root)?;
+    fs::set_permissions(root, Permissions::from_mode(0o755))?;
+    let user = user::ServerUser::choose(root)?;
+    private_dir(&socket_dir, user)?;
+    let cluster = root.join("cluster");
+    if !cluster.exists() {
+        make(&bin, root, &cluster, user)?;
+    }
+    Ok((bin, user))
 }
 
 /// Runs initdb beside the final place and renames: a cut leaves either no cluster or a whole one.
@@ -142,11 +192,13 @@ fn make(bin: &Path, root: &Path, cluster: &Path, user: Option<user::ServerUser>)
         fs::remove_dir_all(&beside)?;
     }
     private_dir(&beside, user)?;
-    let output = user::command(user, &bin.join("initdb"), false)
+    let output = user::command(user, &bin.join("initdb"), true)
         .arg("-D")
         .arg(&beside)
         .args(["-U", "postgres", "-A", "trust", "-k", "--encoding=UTF8", "--locale=C"])
         .current_dir("/")
+        // Ctrl-C is for us alone: we decide when our children end.
+        .process_group(0)
         .stdin(Stdio::null())
         .output()
         .context("initdb can't be run")?;
@@ -222,11 +274,10 @@ async fn stop_orphan(cluster: &Path) -> Result<()> {
 /// the thread that spawned.
 async fn spawn(
     bin: &Path,
-    cluster: &Path,
-    socket_dir: &Path,
     root: &Path,
     user: Option<user::ServerUser>,
-) -> Result<(Pid, oneshot::Receiver<()>)> {
+) -> Result<(Pid, CancellationToken)> {
+    let socket_dir = root.join("run");
     let mut log = fs::OpenOptions::new().create(true).append(true).open(root.join("server.log"))?;
     writeln!(log, "-- start")?;
     for stale in [".s.PGSQL.5432", ".s.PGSQL.5432.lock"] {
@@ -236,9 +287,10 @@ async fn spawn(
     let mut command = user::command(user, &bin.join("postgres"), true);
     command
         .arg("-D")
-        .arg(cluster)
+        .arg(root.join("cluster"))
         .arg("-k")
-        .arg(socket_dir)
+        .arg(one_of_a_list(&socket_dir))
+        .args(["-p", PORT])
         .args(["-c", "listen_addresses="])
         .args(["-c", "max_connections=240"])
         .args(["-c", "shared_buffers=256MB"])
@@ -247,11 +299,14 @@ async fn spawn(
         .args(["-c", "checkpoint_timeout=15min"])
         .args(["-c", "log_min_messages=error"])
         .current_dir("/")
+        // Ctrl-C is for us alone: to the server it would be a fast shutdown, before requests have ended.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log);
     let (spawned, spawning) = oneshot::channel();
-    let (end, ended) = oneshot::channel();
+    let ended = CancellationToken::new();
+    let end = ended.clone().drop_guard();
     std::thread::Builder::new().name("postgres".to_owned()).spawn(move || {
         let mut child = match command.spawn() {
             Ok(child) => child,
@@ -262,9 +317,28 @@ async fn spawn(
         };
         drop(spawned.send(Ok(child.id())));
         drop(child.wait());
-        let _stopping = end.send(());
+        drop(end);
     })?;
     let id = spawning.await?.context("postgres can't be started")?;
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw).context("no process id")?;
     Ok((pid, ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{one_of_a_list, url};
+    use std::path::Path;
+
+    #[test]
+    fn a_url_names_any_directory_and_leaves_nothing_to_the_environment() {
+        assert_eq!(
+            url(Path::new("/a b/#?@:[^%ü~-._"), "postgres", "firsthand"),
+            "postgres://postgres@%2Fa%20b%2F%23%3F%40%3A%5B%5E%25%C3%BC~-._:5432/firsthand?sslmode=disable"
+        );
+    }
+
+    #[test]
+    fn a_directory_is_one_of_a_list() {
+        assert_eq!(one_of_a_list(Path::new("/a b\"c, d")), *"\"/a b\"\"c, d\"");
+    }
 }

@@ -1,6 +1,7 @@
 //! Who the embedded server runs as: Postgres refuses to be root.
 
 use anyhow::{Context, Result, bail};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
@@ -67,15 +68,20 @@ impl ServerUser {
     }
 }
 
-/// Returns a command that runs `program` as the server's user. With `die_with_us`, the kernel sends
-/// SIGQUIT when the thread that spawned it ends: set by setpriv after the change of user, which
-/// would clear it.
+/// Returns a command that runs `program` as the server's user, without the variables that `PostgreSQL`'s
+/// programs would read. With `die_with_us`, the kernel sends SIGQUIT when the thread that spawned it ends:
+/// set by setpriv after the change of user, which would clear it.
 pub(super) fn command(user: Option<ServerUser>, program: &Path, die_with_us: bool) -> Command {
     let needs_setpriv = user.is_some() || (die_with_us && cfg!(target_os = "linux"));
-    if !needs_setpriv {
-        return Command::new(program);
+    let mut command = Command::new(if needs_setpriv { Path::new("setpriv") } else { program });
+    for (name, _) in std::env::vars_os() {
+        if name.as_bytes().starts_with(b"PG") {
+            command.env_remove(name);
+        }
     }
-    let mut command = Command::new("setpriv");
+    if !needs_setpriv {
+        return command;
+    }
     if let Some(user) = user {
         command
             .arg(format!("--reuid={}", user.uid))

@@ -5,6 +5,8 @@ use super::Service;
 use crate::client::Client;
 use crate::config::Config;
 use crate::dev::asked_to_stop;
+use crate::output;
+use crate::values::http_url;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use firsthand_adapters::signature::{self, Scheme};
@@ -23,7 +25,7 @@ pub(crate) struct Listen {
     #[command(flatten)]
     service: Service,
     /// Where each event is posted.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = http_url)]
     forward_to: String,
     /// Only these types, with commas between them.
     #[arg(long)]
@@ -88,10 +90,9 @@ impl Forwarder<'_> {
         headers.extend(signed.iter().map(|(name, value)| (*name, value.as_str())));
         let kind = value["type"].as_str().unwrap_or_default();
         match self.local.post_raw(self.forward_to, &headers, body).await {
-            Ok(reply) => println!("{} {kind} -> {}", event.id, reply.status),
-            Err(error) => println!("{} {kind} -> {error:#}", event.id),
+            Ok(reply) => output::line(format_args!("{} {kind} -> {}", event.id, reply.status)),
+            Err(error) => output::line(format_args!("{} {kind} -> {error:#}", event.id)),
         }
-        Ok(())
     }
 
     /// Follows a stream until it breaks off. Returns the last event that was posted.
@@ -101,7 +102,7 @@ impl Forwarder<'_> {
             let Some(bytes) = frame.data_ref() else { continue };
             for event in lines.take(bytes) {
                 if let Err(error) = self.forward(&event).await {
-                    println!("{}: {error:#}", event.id);
+                    tracing::warn!(event.id, error = %error, "an event was not posted");
                 }
                 last = Some(event.id);
             }
@@ -118,8 +119,8 @@ pub(crate) async fn run(config: &Config, listen: &Listen) -> Result<ExitCode> {
         Some(types) => format!("/v1/events/stream?types={types}"),
         None => "/v1/events/stream".to_owned(),
     };
-    println!("signing secret: {secret}");
-    println!("forwarding to {}; Ctrl-C stops", listen.forward_to);
+    output::line(format_args!("signing secret: {secret}"))?;
+    output::line(format_args!("forwarding to {}; Ctrl-C stops", listen.forward_to))?;
     let local = Client::new("", None)?;
     let forwarder = Forwarder { local, forward_to: &listen.forward_to, secret };
     let stop = asked_to_stop();
@@ -137,7 +138,7 @@ pub(crate) async fn run(config: &Config, listen: &Listen) -> Result<ExitCode> {
             stopped = &mut stop => return stopped.map(|()| ExitCode::SUCCESS),
             ended = streaming => last = ended?,
         }
-        println!("the stream broke off; resuming");
+        output::line("the stream broke off; resuming")?;
         tokio::time::sleep(PAUSE).await;
     }
 }

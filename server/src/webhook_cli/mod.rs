@@ -6,6 +6,7 @@ pub(crate) mod trigger;
 
 use crate::client::Client;
 use crate::config::Config;
+use crate::values::http_url;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -13,7 +14,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct Service {
     /// The running service [default: the configured listen address].
-    #[arg(long)]
+    #[arg(long, value_parser = http_url)]
     pub url: Option<String>,
     /// An API key with the scopes `webhooks:read` and `webhooks:write`.
     #[arg(long, env = "FIRSTHAND_API_KEY", hide_env_values = true)]

@@ -2,6 +2,7 @@
 
 use super::Service;
 use crate::config::Config;
+use crate::output;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ pub(crate) async fn run(config: &Config, trigger: &Trigger) -> Result<ExitCode> 
     if reply.status != 202 {
         bail!("the service answered {}: {}", reply.status, reply.text());
     }
-    println!("{}", reply.json()?);
+    output::line(reply.json()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
