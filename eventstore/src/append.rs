@@ -197,6 +197,8 @@ pub(crate) struct Appender {
     hold: Statement,
     /// Whether a transaction is open that holds heads: the next batch ends it.
     holding: AtomicBool,
+    /// Whether nobody knows what was sent last.
+    abandoned: AtomicBool,
 }
 
 impl std::fmt::Debug for Appender {
@@ -221,12 +223,24 @@ impl Appender {
         let statement = client.prepare(APPEND).await?;
         let check = client.prepare(CHECK).await?;
         let hold = client.prepare(HOLD).await?;
-        Ok(Self { client, statement, check, hold, holding: AtomicBool::new(false) })
+        Ok(Self {
+            client,
+            statement,
+            check,
+            hold,
+            holding: AtomicBool::default(),
+            abandoned: AtomicBool::default(),
+        })
     }
 
-    /// Says whether the connection is gone.
+    /// Says whether the connection is gone, or given up.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Gives the connection up: it may stand in the middle of a transaction.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
     }
 
     /// Locks the heads of parts, so that nobody else can write to them before the next batch is written or

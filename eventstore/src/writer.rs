@@ -138,8 +138,9 @@ impl Writer {
             if !taken.is_empty() && taken.len() >= self.enough_for_another() {
                 if AssertUnwindSafe(self.take(&mut taken)).catch_unwind().await.is_err() {
                     // A defect of ours must not stop the part: those of the batch are told that the log can't be
-                    // written, which is true, and what is in memory is read anew.
+                    // written, and what is in memory is read anew.
                     tracing::error!("a batch panicked");
+                    self.appender.abandon();
                     self.recover(std::mem::take(&mut taken), true).await;
                 }
                 continue;
@@ -195,9 +196,13 @@ impl Writer {
     }
 
     /// Loads what the commands need that is not in memory; where others write too, of a log that stands still.
-    async fn prepare(&mut self, taken: &[Envelope]) -> Result<(), StoreError> {
+    async fn prepare(&mut self, taken: &mut Vec<Envelope>) -> Result<(), StoreError> {
         if self.flights.is_empty() && self.is_contended() {
             self.hold(taken).await?;
+            // A batch of ours that was in doubt may be what moved a head.
+            let landed = landed_of(&self.appender, taken).await?;
+            let undecided = std::mem::take(taken).into_iter();
+            taken.extend(undecided.filter_map(|envelope| answered(envelope, &landed)));
         }
         self.load(taken).await
     }
@@ -343,18 +348,17 @@ impl Writer {
     /// Drops what is in memory, finds out which batches are in the log all the same, answers
     /// those, and puts the other commands back in front of the queue.
     async fn recover(&mut self, lost: Vec<Envelope>, charge: bool) {
-        let mut known = BTreeMap::new();
         // If the connection is gone, so is what it held.
         drop(self.appender.let_go().await);
         for part in &self.parts {
             // Until the heads are read again, none is explained by a batch of ours.
             self.published.expect(*part, 0);
         }
-        loop {
+        let landed = loop {
             self.memory.cache.clear();
             self.memory.keys.clear();
-            match self.reconnect(&lost, &mut known).await {
-                Ok(()) => break,
+            match self.reconnect(&lost).await {
+                Ok(landed) => break landed,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "reconnecting");
                     tokio::time::sleep(RECONNECT).await;
@@ -363,20 +367,11 @@ impl Writer {
                     }
                 }
             }
-        }
+        };
         // Only now: what was published before the heads were read again may be older than what a
         // batch in doubt has written.
         self.published.forget();
-        for mut envelope in lost {
-            let landed = envelope
-                .doubts
-                .iter()
-                .position(|(witness, _)| known.get(&(witness.0, witness.1)) == Some(witness));
-            if let Some(landed) = landed {
-                let (_witness, reply) = envelope.doubts.swap_remove(landed);
-                drop(envelope.reply.send(reply));
-                continue;
-            }
+        for mut envelope in lost.into_iter().filter_map(|envelope| answered(envelope, &landed)) {
             envelope.attempts += 1;
             if envelope.attempts >= ATTEMPTS || (charge && envelope.attempts >= 2) {
                 drop(envelope.reply.send(Err(ExecuteError::Unavailable)));
@@ -387,11 +382,7 @@ impl Writer {
         self.published.wake_all();
     }
 
-    async fn reconnect(
-        &mut self,
-        lost: &[Envelope],
-        known: &mut BTreeMap<(i16, i64), Witness>,
-    ) -> Result<(), StoreError> {
+    async fn reconnect(&mut self, lost: &[Envelope]) -> Result<BTreeSet<Witness>, StoreError> {
         if self.appender.is_closed() {
             self.appender = Arc::new(Appender::connect(&self.store, &self.tracker).await?);
         }
@@ -399,16 +390,7 @@ impl Writer {
             self.lookup = Lookup::connect(&self.store, &self.tracker).await?;
         }
         self.read_heads().await?;
-        let witnesses: BTreeSet<Witness> = lost
-            .iter()
-            .flat_map(|envelope| envelope.doubts.iter().map(|(witness, _)| *witness))
-            .collect();
-        for witness in witnesses {
-            if self.appender.holds(witness).await? {
-                known.insert((witness.0, witness.1), witness);
-            }
-        }
-        Ok(())
+        landed_of(&self.appender, lost).await
     }
 
     async fn read_heads(&mut self) -> Result<(), StoreError> {
@@ -489,6 +471,33 @@ impl Writer {
 fn most_in_flight() -> usize {
     let alone = seeded(Canary::IdempotencyAfterCommit) || seeded(Canary::TwoTransactions);
     if alone { 1 } else { IN_FLIGHT }
+}
+
+/// Returns which of the batches in doubt are in the log after all.
+async fn landed_of(
+    appender: &Appender,
+    doubtful: &[Envelope],
+) -> Result<BTreeSet<Witness>, StoreError> {
+    let doubts = doubtful.iter().flat_map(|envelope| &envelope.doubts);
+    let witnesses: BTreeSet<Witness> = doubts.map(|(witness, _)| *witness).collect();
+    let mut landed = BTreeSet::new();
+    for witness in witnesses {
+        if appender.holds(witness).await? {
+            landed.insert(witness);
+        }
+    }
+    Ok(landed)
+}
+
+/// Answers a command whose batch is in the log after all; returns any other.
+fn answered(mut envelope: Envelope, landed: &BTreeSet<Witness>) -> Option<Envelope> {
+    let Some(found) = envelope.doubts.iter().position(|(witness, _)| landed.contains(witness))
+    else {
+        return Some(envelope);
+    };
+    let (_witness, reply) = envelope.doubts.swap_remove(found);
+    drop(envelope.reply.send(reply));
+    None
 }
 
 /// Takes the commands of a batch that may or may not be in the log.

@@ -35,6 +35,9 @@ const PRESSURE_MAX: usize = 8;
 const SHORTEST_REST: Duration = Duration::from_millis(5);
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
+/// The pause before a cursor that somebody holds is tried again: as a rule it is held for a moment.
+const HELD: Duration = Duration::from_millis(20);
+
 /// How often a waiting reader looks at the stored cursor: another process may be following.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -226,7 +229,7 @@ impl Follower {
         if projected.is_none() {
             // A rebuild holds the cursor for long: the others must get their turn meanwhile.
             drop(turn);
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(HELD).await;
             return Ok(());
         }
         // A log that stood still meanwhile presses nobody, whatever its latest batch was.

@@ -16,6 +16,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::util::MapRequest;
@@ -28,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Most connections at a time. One that waits takes 18.5 kB, so all of them take 370 MB. More wait in the
 /// listener's queue.
 const MOST_CONNECTIONS: u64 = 20_000;
+
+/// How long nothing is said of a full house after it was said.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// Returns how many connections there may be with so many file descriptors. As many are left for what requests
 /// open themselves: files on their way, connections to the database and to object storage.
@@ -60,6 +64,7 @@ pub(crate) async fn serve(
     let graceful = GracefulShutdown::new();
     let most = most_connections();
     let mut connections = JoinSet::new();
+    let mut warned: Option<Instant> = None;
     loop {
         let (stream, peer) = tokio::select! {
             biased;
@@ -95,7 +100,8 @@ pub(crate) async fn serve(
                 tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
             }
         }));
-        if connections.len() == most {
+        if connections.len() == most && warned.is_none_or(|at| at.elapsed() > QUIET) {
+            warned = Some(Instant::now());
             tracing::warn!(most, "no further connection is taken until one ends");
         }
     }

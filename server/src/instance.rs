@@ -32,6 +32,8 @@ pub(crate) struct Instance {
     pub dir: PathBuf,
     /// The master secret.
     pub master_key: Vec<u8>,
+    /// Whether it was made at this start.
+    minted: bool,
     /// The operator's bearer token.
     pub operator_token: String,
     held: Held,
@@ -134,21 +136,24 @@ fn secret(dir: &Path, name: &str) -> Result<String> {
     Ok(text)
 }
 
-/// Returns the master key: the configured one, or the directory's. It is made only where no database can
-/// have been made with another: with a new one every key and token would be dead.
-fn master_key(dir: &Path, config: &Config) -> Result<Vec<u8>> {
+/// Returns the master key, the configured one or the directory's, and whether it was made just now. It is made
+/// only where no database can have been made with another: with a new one every key and token would be dead.
+fn master_key(dir: &Path, config: &Config) -> Result<(Vec<u8>, bool)> {
     if let Some(key) = config.master_key()? {
-        return Ok(key);
+        return Ok((key, false));
     }
     let path = dir.join(MASTER_KEY);
-    if !path.exists() && postgres::has_cluster(dir) {
+    let minted = !path.exists();
+    if minted && postgres::has_cluster(dir) {
         bail!(
             "{} is missing, and the database beside it works with no other key: put it back from a backup, or \
              set FIRSTHAND_MASTER_KEY to it",
             path.display()
         );
     }
-    hex::decode(secret(dir, MASTER_KEY)?).with_context(|| format!("{} is damaged", path.display()))
+    let key = hex::decode(secret(dir, MASTER_KEY)?)
+        .with_context(|| format!("{} is damaged", path.display()))?;
+    Ok((key, minted))
 }
 
 impl Instance {
@@ -157,7 +162,7 @@ impl Instance {
         fs::create_dir_all(dir).with_context(|| format!("{} can't be made", dir.display()))?;
         let held = Held::take(dir)?;
         let dir = held.dir.clone();
-        let master_key = master_key(&dir, config)?;
+        let (master_key, minted) = master_key(&dir, config)?;
         let operator_token = match config.operator_token()? {
             Some(token) => token.to_owned(),
             None => secret(&dir, "operator.token")?,
@@ -172,7 +177,7 @@ impl Instance {
             }
         }
         fs::create_dir_all(dir.join("objects"))?;
-        Ok(Self { dir, master_key, operator_token, held })
+        Ok(Self { dir, master_key, minted, operator_token, held })
     }
 
     /// Returns a secret of the data directory, which is made when it is first asked for.
@@ -203,10 +208,12 @@ impl Instance {
         self.must_own(database).await
     }
 
-    /// Fails if a database belongs to another master key. A new one belongs to ours from now on.
+    /// Fails if a database belongs to another master key. A new one belongs to ours from now on; but a database
+    /// of somebody's own not to a key that was made just now, which may go with its directory.
     pub(crate) async fn must_own(&self, database: &Database) -> Result<()> {
         let check = Secrets::new(&self.master_key).digest(MASTER_KEY_CHECK, "");
-        let ours = belongs_to_master_key(&database.service_url, &check).await.context(
+        let claims = database.cluster.is_some() || !self.minted;
+        let ours = belongs_to_master_key(&database.service_url, &check, claims).await.context(
             "the database can't be reached, or has no schema yet: `firsthand migrate` makes it",
         )?;
         if !ours {

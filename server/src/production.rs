@@ -66,6 +66,8 @@ pub(crate) async fn run(
         bail!("refusing to serve on unsafe defaults: {}", found.join("; "));
     }
     let roles = all(roles);
+    // First of all: a process that is the first of its container is told nothing that it does not ask for.
+    let stop = asked_to_stop();
     let instance = Instance::open(&config.data_path()?, config)?;
     let database = Database::configured(config).context("DATABASE_URL is not set")?;
     instance.must_own(&database).await?;
@@ -97,7 +99,7 @@ pub(crate) async fn run(
     .await?;
     let what = if roles.api { "firsthand serves" } else { "firsthand serves health and metrics" };
     output::line(format_args!("{what} at http://{}", service.address))?;
-    asked_to_stop().await?;
+    stop.await?;
     service.stop().await;
     Ok(ExitCode::SUCCESS)
 }

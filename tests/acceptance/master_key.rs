@@ -102,3 +102,23 @@ async fn a_database_that_belongs_to_no_master_key_takes_the_first() {
     assert!(why.contains("another master key"), "{why}");
     Server::start(Options::at(&data)).await.stop().await;
 }
+
+#[tokio::test]
+async fn a_key_that_goes_with_its_directory_claims_no_other_database() {
+    let (name, key) = MASTER_KEY;
+    let host = Server::start(Options::ephemeral().env(name, key)).await;
+    sql(&host, "delete from master_key_check").await;
+    let theirs = Options::ephemeral().env("DATABASE_URL", &host.database_url);
+    for _ in 0..2 {
+        // Each makes a key of its own.
+        Server::start(theirs.clone()).await.stop().await;
+    }
+    Server::start(theirs.env(name, key)).await.stop().await;
+    let finished = run(
+        ["dev", "--ephemeral", "--listen", "127.0.0.1:0"].map(ToOwned::to_owned).to_vec(),
+        vec![(name, ANOTHER.to_owned()), ("DATABASE_URL", host.database_url.clone())],
+    )
+    .await;
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    host.stop().await;
+}

@@ -7,29 +7,35 @@ use firsthand_domain::time::Span;
 use firsthand_eventstore::{StoreError, idempotency, tasks};
 use firsthand_projections::webhooks::attempts;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often tables that have grown are looked for.
 const TICK: Duration = Duration::from_secs(1);
-/// How long answers (design D7) and the log of webhook attempts are kept, and how many ticks pass between prunings.
+/// How long answers (design D7) and the log of webhook attempts are kept, and how often they are pruned.
 const KEEP: Span = Span::days(30);
-const TICKS_PER_PRUNING: u64 = 3_600;
-/// Rows that are deleted at a time: a short transaction, and others get their turn.
+const PRUNING: Duration = Duration::from_hours(1);
+/// Rows of a part that are deleted in one tick: a short transaction, and nothing else has to wait.
 const CHUNK: i64 = 5_000;
 
 /// Runs until it is told to stop.
 pub async fn run_housekeeping(context: &WorkerContext, stop: &CancellationToken) {
-    let mut ticks = 0_u64;
+    let mut prune_at = Instant::now();
     loop {
         if let Err(error) = tasks::refresh_statistics(context.ledger.store()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "tables can't be analyzed");
         }
-        if ticks.is_multiple_of(TICKS_PER_PRUNING)
-            && let Err(error) = prune(context, stop).await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old rows can't be pruned");
+        if prune_at <= Instant::now() {
+            match prune(context).await {
+                // There may be more: with the next tick.
+                Ok(true) => (),
+                Ok(false) => prune_at = Instant::now() + PRUNING,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "old rows can't be pruned");
+                }
+            }
         }
-        ticks += 1;
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
@@ -38,12 +44,14 @@ pub async fn run_housekeeping(context: &WorkerContext, stop: &CancellationToken)
     }
 }
 
-async fn prune(context: &WorkerContext, stop: &CancellationToken) -> Result<(), StoreError> {
+/// Deletes some of what is too old. Returns whether there may be more.
+async fn prune(context: &WorkerContext) -> Result<bool, StoreError> {
     let store = context.ledger.store();
     let before = Timestamp::from_micros(context.now()).before(KEEP).micros();
+    let mut more = false;
     for part in store.all_parts() {
-        while !stop.is_cancelled() && idempotency::prune(store, part, before, CHUNK).await? {}
-        while !stop.is_cancelled() && attempts::prune(store, part, before, CHUNK).await? {}
+        more |= idempotency::prune(store, part, before, CHUNK).await?;
+        more |= attempts::prune(store, part, before, CHUNK).await?;
     }
-    Ok(())
+    Ok(more)
 }

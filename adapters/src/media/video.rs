@@ -24,11 +24,12 @@ pub struct Footage {
 }
 
 /// The sample entries, without spaces, that name footage: H.264, H.265 with Dolby Vision, VP8, VP9,
-/// AV1, MPEG-4 and what its descriptor names, H.263, Motion JPEG, PNG, `ProRes`. What calls
-/// itself anything else nobody can play, however complete it is.
+/// AV1, MPEG-4 and what its descriptor names, H.263, Motion JPEG, PNG, DV, APV, `ProRes`. What calls
+/// itself anything else is nothing that a camera or telephone of today makes, however complete it is.
 const KNOWN_CODECS: &[&str] = &[
-    "avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "vp08", "vp09", "av01", "mp4v", "s263", "jpeg",
-    "mjpg", "mjpa", "mjpb", "png", "apch", "apcn", "apcs", "apco", "ap4h", "ap4x",
+    "avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "dva1", "dvav", "vp08", "vp09", "av01", "mp4v",
+    "s263", "h263", "dvc", "dvcp", "apv1", "jpeg", "mjpg", "mjpa", "mjpb", "png", "apch", "apcn",
+    "apcs", "apco", "ap4h", "ap4x",
 ];
 
 /// Checks the coded data, and measures the frame in the middle if it is a JPEG.

@@ -129,7 +129,11 @@ impl Upload {
 }
 
 fn not_stored(error: &StorageError) -> ApiError {
-    if error.retryable() { ApiError::Unavailable } else { ApiError::Internal(chain(error)) }
+    match error {
+        StorageError::Unavailable(_) => ApiError::Unavailable,
+        // Wrong credentials and a full disk last: whoever sends it all again at once helps nobody.
+        _ => ApiError::Internal(chain(error)),
+    }
 }
 
 /// Removes from object storage what is not recorded and never will be; no answer waits for it. The ids were

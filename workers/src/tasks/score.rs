@@ -33,8 +33,14 @@ pub(super) async fn perform(
     let sandbox = submission.book.is_sandbox();
     let measured = measured(context, submission).await?;
     // Those that are scored just now must not miss each other: from the list of earlier files until it has this.
-    let _turn = context.bell.turns.of(submission.job_id).await;
-    let earlier = if sandbox { Vec::new() } else { earlier(context, task, id, submission).await? };
+    let (_turn, earlier) = if sandbox {
+        (None, Vec::new())
+    } else {
+        // Before the turn, so that nobody waits for long within his.
+        up_to_date(context, task).await?;
+        let turn = context.bell.turns.of(submission.job_id).await;
+        (turn, earlier(context, task, id, submission).await?)
+    };
     let mut scored = score_files(&measured, demands, &earlier);
     if sandbox {
         scored.score = job.input.sandbox_course().score(attempt);
@@ -93,13 +99,8 @@ async fn job(context: &WorkerContext, submission: &Submission) -> Result<Job, Tr
     }
 }
 
-/// Returns the earlier files that this submission must not repeat.
-async fn earlier(
-    context: &WorkerContext,
-    task: &LeasedTask,
-    id: SubmissionId,
-    submission: &Submission,
-) -> Result<Vec<Earlier>, Trouble> {
+/// Waits until the list of files is as the log is.
+async fn up_to_date(context: &WorkerContext, task: &LeasedTask) -> Result<(), Trouble> {
     let store = context.ledger.store();
     // Of the log itself: another process may have scored the last one.
     let head = read::head(store, task.part).await?;
@@ -107,6 +108,17 @@ async fn earlier(
     if !context.read_models.reach(store, task.part, head, PATIENCE).await? {
         return Err(Trouble::Retry("the list of files is behind".to_owned()));
     }
+    Ok(())
+}
+
+/// Returns the earlier files that this submission must not repeat.
+async fn earlier(
+    context: &WorkerContext,
+    task: &LeasedTask,
+    id: SubmissionId,
+    submission: &Submission,
+) -> Result<Vec<Earlier>, Trouble> {
+    up_to_date(context, task).await?;
     let mut earlier = Vec::new();
     for file in &submission.files {
         let found = files::lookalikes(

@@ -347,7 +347,8 @@ impl Serving<'_> {
         }
         if !complete {
             // Whoever has the lane next looks again.
-            next.due_at = Some(self.shared.context.now());
+            let soon = self.shared.context.now().saturating_add(micros(LINGER));
+            next.due_at = Some(next.due_at.map_or(soon, |due| due.min(soon)));
         }
         if !lanes::release(store, id, &self.shared.holder, next).await? {
             // The row is locked just now: something is being owed. Or the lane is another's.
